@@ -1,0 +1,80 @@
+#include "clocks.h"
+
+#include "registers.h"
+
+static uint64_t epoch_us; /* TIMER when SysTick began to count */
+
+void peripherals_restart(uint32_t mask)
+{
+    SET(RESETS_RESET) = mask;
+    CLEAR(RESETS_RESET) = mask;
+    while ((REGISTER(RESETS_DONE) & mask) != mask) {
+    }
+}
+
+static void crystal_start(void)
+{
+    REGISTER(XOSC_CTRL) = 0xaa0u; /* 1 to 15 MHz */
+    REGISTER(XOSC_STARTUP) = 47u; /* about 1 ms in units of 256 periods of 12 MHz */
+    SET(XOSC_CTRL) = 0xfabu << 12;
+    while (!(REGISTER(XOSC_STATUS) & XOSC_STABLE)) {
+    }
+}
+
+static void pll_start(void)
+{
+    peripherals_restart(RESET_PLL_SYS);
+    REGISTER(PLL_SYS_CS) = 1u; /* 12 MHz / 1 */
+    REGISTER(PLL_SYS_FBDIV) = 125u; /* VCO at 1500 MHz */
+    CLEAR(PLL_SYS_PWR) = PLL_PWR_PD | PLL_PWR_VCOPD;
+    while (!(REGISTER(PLL_SYS_CS) & PLL_LOCK)) {
+    }
+    REGISTER(PLL_SYS_PRIM) = (6u << 16) | (2u << 12); /* 1500 / 6 / 2 = 125 MHz */
+    CLEAR(PLL_SYS_PWR) = PLL_PWR_POSTDIVPD;
+}
+
+/* A glitchless switch is over when the one-hot SELECTED shows the new source. */
+static void await_selected(uint32_t selected, uint32_t source)
+{
+    while (REGISTER(selected) != 1u << source) {
+    }
+}
+
+static uint64_t timer_us(void)
+{
+    uint32_t high, low;
+    do {
+        high = REGISTER(TIMER_RAWH);
+        low = REGISTER(TIMER_RAWL);
+    } while (high != REGISTER(TIMER_RAWH));
+    return (uint64_t)high << 32 | low;
+}
+
+void clocks_start(void)
+{
+    REGISTER(CLK_SYS_CTRL) = 0; /* off the PLL, onto clk_ref */
+    await_selected(CLK_SYS_SELECTED, 0);
+    crystal_start();
+    REGISTER(CLK_REF_CTRL) = 2u; /* crystal */
+    await_selected(CLK_REF_SELECTED, 2);
+    pll_start();
+    REGISTER(CLK_SYS_CTRL) = 1u; /* auxiliary source 0: the PLL */
+    await_selected(CLK_SYS_SELECTED, 1);
+    REGISTER(CLK_PERI_CTRL) = CLK_PERI_ENABLE; /* from clk_sys */
+
+    REGISTER(WATCHDOG_TICK) = WATCHDOG_TICK_ENABLE | 12u; /* 12 MHz / 12 */
+    peripherals_restart(RESET_TIMER);
+    REGISTER(SYSTICK_RVR) = 0xffffffu;
+    REGISTER(SYSTICK_CVR) = 0;
+    REGISTER(SYSTICK_CSR) = SYSTICK_RUN_ON_CORE_CLOCK;
+    epoch_us = timer_us();
+}
+
+/* SysTick gives the low 24 bits. TIMER, a few hundred cycles off at most, tells how often they went round. */
+uint64_t clocks_cycles(void)
+{
+    uint32_t low = 0u - REGISTER(SYSTICK_CVR);
+    uint64_t near = (timer_us() - epoch_us) * CLOCK_MHZ;
+    uint32_t ahead = (low - (uint32_t)near) & 0xffffffu;
+    return ahead < 0x800000u ? near + ahead : near + ahead - 0x1000000u;
+}

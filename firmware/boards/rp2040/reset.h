@@ -1,0 +1,16 @@
+/* Resets, and what survives them: the reason, and the last HardFault's registers. */
+#ifndef PRIOT_RP2040_RESET_H
+#define PRIOT_RP2040_RESET_H
+
+#include "priot_board.h"
+
+/* Why the core started. Call it once: it forgets the reason. */
+priot_reset_cause reset_cause(void);
+
+/* The last HardFault since power came on, or NULL. */
+const priot_fault *reset_fault(void);
+
+/* Starts the image anew, once the UART has sent what it holds. */
+_Noreturn void reset_request(void);
+
+#endif

@@ -1,0 +1,37 @@
+/* From the entry stub to main: memory as C expects it, and the vector table.
+ * There is no .data to copy; the linker scripts refuse any. */
+#include "image.h"
+#include "uart.h"
+
+typedef void (*handler)(void);
+
+enum { SYSTEM_VECTORS = 15, INTERRUPT_VECTORS = 32 };
+
+typedef struct {
+    uint8_t *stack;
+    handler system[SYSTEM_VECTORS];
+    handler interrupt[INTERRUPT_VECTORS];
+} vector_table;
+
+/* 16 + n: interrupt n. Whatever is not named below is not expected and ends as a fault that can be reported. */
+#define FAULTS_4 priot_fault_entry, priot_fault_entry, priot_fault_entry, priot_fault_entry
+#define FAULTS_12 FAULTS_4, FAULTS_4, FAULTS_4
+
+__attribute__((section(".vectors"), used)) const vector_table priot_vectors = {
+    .stack = __stack_top,
+    .system = {priot_entry, priot_fault_entry, priot_fault_entry, FAULTS_12},
+    .interrupt = {FAULTS_12, FAULTS_4, FAULTS_4, uart_interrupt, priot_fault_entry, priot_fault_entry,
+                  priot_fault_entry, FAULTS_4, FAULTS_4},
+};
+
+_Static_assert(UART0_VECTOR == 20, "uart_interrupt stands at its place above");
+
+_Noreturn void priot_start(void)
+{
+    for (uint32_t *to = __bss_start; to < __bss_end; to++) {
+        *to = 0;
+    }
+    main();
+    for (;;) {
+    }
+}

@@ -1,0 +1,10 @@
+# arm-none-eabi-gcc from the PATH for the RP2040's Cortex-M0+.
+set(CMAKE_SYSTEM_NAME Generic)
+set(CMAKE_SYSTEM_PROCESSOR cortex-m0plus)
+set(CMAKE_TRY_COMPILE_TARGET_TYPE STATIC_LIBRARY)
+set(CMAKE_C_COMPILER arm-none-eabi-gcc)
+set(CMAKE_ASM_COMPILER arm-none-eabi-gcc)
+set(CMAKE_C_FLAGS_INIT "-mthumb -mcpu=cortex-m0plus -ffreestanding")
+set(CMAKE_ASM_FLAGS_INIT "-mthumb -mcpu=cortex-m0plus")
+set(CMAKE_EXE_LINKER_FLAGS_INIT "-nostdlib")
+set(CMAKE_C_STANDARD_LIBRARIES "-lgcc")

@@ -1,0 +1,32 @@
+/* A device: an engine behind a link. */
+#ifndef PRIOT_DEVICE_H
+#define PRIOT_DEVICE_H
+
+#include "priot_engine.h"
+#include "priot_frame.h"
+#include "priot_link.h"
+
+/* A transfer set in flash, as `dataset` found it. */
+typedef struct {
+    const uint8_t *labels; /* u16 each, training set first */
+    const int8_t *images;
+    uint32_t image_bytes, train, test;
+} priot_dataset;
+
+struct priot_device {
+    const priot_board *board;
+    priot_engine engine;
+    priot_dataset dataset;
+    priot_receiver receiver;
+    uint8_t response[PRIOT_FRAME_DECODED_LIMIT];
+    uint8_t encoded[PRIOT_FRAME_ENCODED_LIMIT]; /* the last response, kept so that a repeated request is not run again */
+    size_t encoded_bytes;
+    uint32_t last_sequence; /* of the last request that was run; above 16 bits: none */
+};
+
+/* Runs one command without a frame around it. request_bytes is at most PRIOT_PAYLOAD_LIMIT; response holds as many and
+ * *response_bytes says how many were written; on any status but ok that is a detail: layer, value. */
+priot_status priot_device_command(priot_device *device, uint8_t command, const uint8_t *request, size_t request_bytes,
+                                  uint8_t *response, size_t *response_bytes);
+
+#endif

@@ -1,0 +1,202 @@
+"""Devices: something that runs commands. The engine above does not see whether a link lies between."""
+
+import ctypes
+import struct
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from .errors import DeviceFault, KernelStatus, LinkLost
+from .firmware import symbolize
+from .link import Link
+from .protocol import (
+    NO_DETAIL,
+    PAYLOAD_LIMIT,
+    STATUS_TEXT,
+    CommandCode,
+    FaultRecord,
+    HelloRequest,
+    HelloResponse,
+    OperationCode,
+    StatusCode,
+)
+
+HOST_ARENA_BYTES = 64 << 20
+RESET_BY_FAULT = 2
+
+
+class Device(Protocol):
+    """Runs commands."""
+
+    name: str
+    hello: HelloResponse
+
+    def command(self, command: CommandCode, payload: bytes = b"", budget: float = 0.0) -> bytes:
+        """Runs a command and returns its answer's payload.
+
+        Args:
+            command: What to run.
+            payload: Its request, at most PAYLOAD_LIMIT bytes.
+            budget: Seconds the command itself may take.
+
+        Raises:
+            KernelStatus: The device refused it and is as before.
+            DeviceFault: The firmware crashed.
+            LinkLost: The device does not answer.
+        """
+        ...
+
+    def put_dataset(self, data: bytes) -> None:
+        """Puts a transfer set where the firmware looks for one.
+
+        Raises:
+            KernelStatus: It does not fit.
+        """
+        ...
+
+    def close(self) -> None:
+        """Lets go of the device."""
+        ...
+
+
+def refusal(name: str, command: CommandCode, status: int, payload: bytes) -> KernelStatus:
+    """The exception for a status that is not OK."""
+    layer, value = struct.unpack_from("<II", payload) if len(payload) >= 8 else (NO_DETAIL, NO_DETAIL)
+    what = STATUS_TEXT.get(StatusCode(status), "unknown status")
+    where = "" if layer == NO_DETAIL else f", layer {layer}"
+    number = "" if value == NO_DETAIL else f", value {value}"
+    return KernelStatus(f"{name} refused {command.name.lower()}: {what} ({StatusCode(status).name.lower()}{where}{number})",
+                        status=status)
+
+
+class LinkDevice:
+    """A device at the other end of a link.
+
+    Args:
+        link: Owned and closed by the device.
+        elf: The firmware's image, for the names of functions.
+        build_id: Of the firmware that the device is expected to run.
+        write_flash: Puts bytes into the device's dataset flash; None where the host cannot reach it.
+        any_build: Accept another firmware than the one built here.
+
+    Raises:
+        LinkLost: No answer, or another protocol version or firmware than expected.
+    """
+
+    def __init__(
+        self,
+        link: Link,
+        elf: Path,
+        build_id: bytes,
+        write_flash: Callable[[bytes], None] | None = None,
+        any_build: bool = False,
+    ) -> None:
+        self.name = link.name
+        self._link = link
+        self._elf = elf
+        self._write_flash = write_flash
+        self.hello = HelloResponse.unpack(link.hello())
+        if self.hello.build_id != build_id and not any_build:
+            raise LinkLost(
+                f"{self.name} runs build {self.hello.build_id.hex()[:12]}, this checkout built "
+                f"{build_id.hex()[:12]}; put the built firmware on the device, or accept any build"
+            )
+
+    def command(self, command: CommandCode, payload: bytes = b"", budget: float = 0.0) -> bytes:
+        """See `Device`."""
+        try:
+            status, answer = self._link.request(command, payload, budget)
+        except LinkLost:
+            self._report_fault(command)
+            raise
+        if status == StatusCode.NOT_LOADED:
+            self._report_fault(command)  # a device that restarted has forgotten its model
+        if status != StatusCode.OK:
+            raise refusal(self.name, command, status, answer)
+        return answer
+
+    def put_dataset(self, data: bytes) -> None:
+        """See `Device`."""
+        if self._write_flash is None or len(data) > self.hello.dataset_bytes:
+            room = self.hello.dataset_bytes if self._write_flash is not None else 0
+            raise KernelStatus(f"{self.name} has room for a transfer set of {room} bytes, got {len(data)}; take fewer samples")
+        self._write_flash(data)
+
+    def close(self) -> None:
+        """See `Device`."""
+        self._link.close()
+
+    def _report_fault(self, command: CommandCode) -> None:
+        """Asks a device that behaves as if it had restarted whether it crashed.
+
+        Raises:
+            DeviceFault: It did.
+        """
+        payload = self._link.hello()
+        self.hello = HelloResponse.unpack(payload)
+        if self.hello.reset_cause != RESET_BY_FAULT or not self.hello.faulted:
+            return
+        fault = FaultRecord.unpack(payload, HelloResponse.size())
+        registers = fault._asdict()
+        running = f"{OperationCode(fault.operation).name.lower()} of stage {fault.stage}" if fault.operation else "no kernel"
+        raise DeviceFault(
+            f"{self.name}: HardFault during {command.name.lower()} at {symbolize(self._elf, fault.pc)} "
+            f"(pc {fault.pc:#010x}, lr {fault.lr:#010x}), {running} was running; the device has restarted",
+            pc=fault.pc,
+            registers=registers,
+        )
+
+
+class LibraryDevice:
+    """The firmware's engine and commands as a shared library in this process, without frames.
+
+    Args:
+        path: The library.
+        arena_bytes: Memory for models.
+    """
+
+    name = "host"
+
+    def __init__(self, path: Path, arena_bytes: int = HOST_ARENA_BYTES) -> None:
+        self._library = ctypes.CDLL(str(path))
+        self._library.priot_host_bytes.restype = ctypes.c_size_t
+        # Words, so that memory and arena are aligned to 8.
+        self._memory = np.zeros(self._library.priot_host_bytes() // 8 + 1, np.uint64)
+        self._arena = np.zeros(arena_bytes // 8, np.uint64)
+        self._dataset = np.zeros(0, np.uint8)
+        self._response = ctypes.create_string_buffer(PAYLOAD_LIMIT)
+        self._response_bytes = ctypes.c_size_t()
+        self._handle = ctypes.c_void_p(self._memory.ctypes.data)
+        self._library.priot_host_create(
+            self._handle, ctypes.c_void_p(self._arena.ctypes.data), ctypes.c_size_t(self._arena.nbytes)
+        )
+        self.hello = HelloResponse.unpack(self.command(CommandCode.HELLO, HelloRequest(time.monotonic_ns() & 0xFFFF).pack()))
+
+    def command(self, command: CommandCode, payload: bytes = b"", budget: float = 0.0) -> bytes:
+        """See `Device`."""
+        status = self._library.priot_host_command(
+            self._handle,
+            ctypes.c_uint8(command),
+            payload,
+            ctypes.c_size_t(len(payload)),
+            self._response,
+            ctypes.byref(self._response_bytes),
+        )
+        answer = self._response.raw[: self._response_bytes.value]
+        if status != StatusCode.OK:
+            raise refusal(self.name, command, status, answer)
+        return answer
+
+    def put_dataset(self, data: bytes) -> None:
+        """See `Device`."""
+        self._dataset = np.frombuffer(data, np.uint8).copy()
+        self._library.priot_host_set_dataset(
+            self._handle, ctypes.c_void_p(self._dataset.ctypes.data), ctypes.c_uint32(self._dataset.nbytes)
+        )
+
+    def close(self) -> None:
+        """See `Device`."""
+

@@ -1,0 +1,78 @@
+"""The names that `--device` takes, and what they open."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from priot_hil.reference.errors import InputError
+from priot_hil.reference.reference_engine import ReferenceEngine
+
+from .device import LibraryDevice, LinkDevice
+from .engines import DeviceEngine
+from .firmware import build
+from .link import Link
+from .transports.emulator import EmulatorTransport
+from .transports.process import ProcessTransport
+
+DATASET_FLASH_OFFSET = 0x60000  # where firmware/boards/rp2040 looks for a transfer set
+
+
+def open_host() -> DeviceEngine:
+    """The C engine as a library in this process."""
+    library = build("host").library
+    assert library is not None, "the preset host always links the library"
+    return DeviceEngine(LibraryDevice(library))
+
+
+def open_process() -> DeviceEngine:
+    """The C engine as a process on pipes, with frames."""
+    firmware = build("host")
+    return DeviceEngine(LinkDevice(Link(ProcessTransport(firmware.process)), firmware.process, firmware.build_id))
+
+
+def open_emulator() -> DeviceEngine:
+    """The RP2040 firmware, RAM image, on the embedded emulator."""
+    image = build("rp2040").ram
+    return open_emulated(image.elf, image.build_id)
+
+
+def open_emulated(elf: Path, build_id: bytes) -> DeviceEngine:
+    """An RP2040 image on the embedded emulator, its transfer set in the emulated flash."""
+    transport = EmulatorTransport(elf)
+
+    def write_flash(data: bytes) -> None:
+        transport.machine.write_flash(DATASET_FLASH_OFFSET, data)
+
+    return DeviceEngine(LinkDevice(Link(transport), elf, build_id, write_flash))
+
+
+DEVICES: dict[str, Callable[[], DeviceEngine | ReferenceEngine]] = {
+    "reference": ReferenceEngine,
+    "host": open_host,
+    "emulator": open_emulator,
+    "process": open_process,
+}
+
+
+def parse_devices(text: str) -> tuple[str, ...]:
+    """The device names of a comma-separated list, each once, in its order.
+
+    Raises:
+        InputError: A name is unknown, or none is given.
+    """
+    names = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+    unknown = [name for name in names if name not in DEVICES]
+    if unknown or not names:
+        got = ", ".join(unknown) or "none"
+        raise InputError.about("device", expected=f"one of {', '.join(DEVICES)}", got=got, do="name one or several, with commas")
+    return names
+
+
+def open_engine(name: str) -> DeviceEngine | ReferenceEngine:
+    """Opens the engine of a device.
+
+    Raises:
+        InputError: The name is unknown, or the firmware cannot be built.
+        LinkLost: The device does not answer as it should.
+    """
+    parse_devices(name)
+    return DEVICES[name]()

@@ -1,0 +1,158 @@
+"""The compiled half of the emulator: built once for a state of its sources, and called through ctypes."""
+
+import ctypes
+import functools
+import hashlib
+import os
+import subprocess
+import sys
+import sysconfig
+import tempfile
+from importlib import metadata
+from pathlib import Path
+from typing import Final
+
+import unicorn
+from unicorn.unicorn_py3.unicorn import uclib
+
+SOURCES: Final = Path(__file__).parent / "shim"
+CACHE: Final = Path(__file__).parents[2] / "build" / "emulator"
+REGISTERS: Final = (*(f"r{i}" for i in range(13)), "sp", "lr", "pc", "xpsr", "primask", "control")
+UNMODELLED_KEPT: Final = 64
+
+# The order of UNICORN_FUNCTIONS in machine.h.
+_UNICORN_FUNCTIONS: Final = (
+    "open", "close", "ctl", "mem_map_ptr", "mmio_map", "hook_add", "emu_start", "emu_stop", "reg_read_batch",
+    "reg_write_batch", "strerror",
+)  # fmt: skip
+
+
+class Fault(ctypes.Structure):
+    """machine_fault of machine.h."""
+
+    _fields_ = (
+        ("kind", ctypes.c_uint32),
+        ("pc", ctypes.c_uint32),
+        ("address", ctypes.c_uint32),
+        ("size", ctypes.c_uint32),
+    )
+    kind: int
+    pc: int
+    address: int
+    size: int
+
+
+class Counters(ctypes.Structure):
+    """machine_counters of machine.h."""
+
+    _fields_ = (
+        ("instructions", ctypes.c_uint64),
+        ("cycles", ctypes.c_uint64),
+        ("end", ctypes.c_uint32),
+        ("size", ctypes.c_uint32),
+        ("conditional", ctypes.c_uint32),
+    )
+    instructions: int
+    cycles: int
+
+
+class State(ctypes.Structure):
+    """The head of machine_state of machine.h; what follows is the peripherals' and only copied."""
+
+    _fields_ = (
+        ("registers", ctypes.c_uint32 * len(REGISTERS)),
+        ("waiting", ctypes.c_uint32),
+        ("locked", ctypes.c_uint32),
+        ("depth", ctypes.c_uint32),
+        ("hard_fault", ctypes.c_uint32),
+        ("nvic_enabled", ctypes.c_uint32),
+        ("nvic_pending", ctypes.c_uint32),
+        ("systick_zero", ctypes.c_uint64),
+        ("systick_wraps", ctypes.c_uint64),
+        ("timer_high", ctypes.c_uint32),
+        ("watchdog_due", ctypes.c_uint64),
+        ("fault", Fault),
+        ("counters", Counters),
+    )
+    registers: ctypes.Array[ctypes.c_uint32]
+    fault: Fault
+    counters: Counters
+
+
+@functools.cache
+def load() -> ctypes.CDLL:
+    """Load the shim, compiling it first where this state of its sources has not been compiled yet.
+
+    Raises:
+        RuntimeError: the compiler refused, with what it said.
+    """
+    library = ctypes.CDLL(str(_build()))
+    machine, size, count_out = ctypes.c_void_p, ctypes.c_size_t, ctypes.POINTER(ctypes.c_void_p)
+    signatures: dict[str, tuple[type | None, tuple[type, ...]]] = {
+        "machine_open": (
+            machine,
+            (machine, ctypes.c_char_p, ctypes.c_uint32, ctypes.c_uint32, ctypes.POINTER(ctypes.c_char_p)),
+        ),
+        "machine_close": (None, (machine,)),
+        "machine_reset": (None, (machine,)),
+        "machine_run": (ctypes.c_int, (machine, ctypes.c_double)),
+        "machine_get_state": (ctypes.POINTER(State), (machine,)),
+        "machine_set_state": (None, (machine, ctypes.c_char_p)),
+        "machine_state_bytes": (size, ()),
+        "machine_sram": (machine, (machine,)),
+        "machine_flash": (machine, (machine,)),
+        "machine_rom": (machine, (machine,)),
+        "machine_input": (size, (machine, count_out)),
+        "machine_output": (size, (machine, count_out)),
+        "machine_clear_input": (None, (machine,)),
+        "machine_clear_output": (None, (machine,)),
+        "machine_feed": (ctypes.c_bool, (machine, ctypes.c_char_p, size)),
+        "machine_send": (ctypes.c_bool, (machine, ctypes.c_char_p, size)),
+        "machine_flood": (None, (machine,)),
+        "machine_unmodelled": (ctypes.c_uint32, (machine, machine)),
+        "machine_text_changed": (ctypes.c_bool, (machine,)),
+    }
+    for name, (result, arguments) in signatures.items():
+        function = getattr(library, name)
+        function.restype, function.argtypes = result, arguments
+    return library
+
+
+@functools.cache
+def unicorn_functions() -> ctypes.Array[ctypes.c_void_p]:
+    """Addresses of Unicorn's functions in the order in which the shim expects them."""
+    addresses = [ctypes.cast(uclib[f"uc_{name}"], ctypes.c_void_p) for name in _UNICORN_FUNCTIONS]
+    return (ctypes.c_void_p * len(addresses))(*addresses)
+
+
+def _build() -> Path:
+    sources = sorted(SOURCES.glob("*.[ch]"))
+    key = hashlib.sha256()
+    versions = [f"{name} {metadata.version(name)}" for name in ("ziglang", "unicorn")]
+    key.update(repr([*versions, sysconfig.get_platform()]).encode())
+    for source in sources:
+        key.update(source.name.encode() + b"\0" + source.read_bytes() + b"\0")
+    library = CACHE / f"shim-{key.hexdigest()[:16]}{'.dylib' if sys.platform == 'darwin' else '.so'}"
+    if not library.exists():
+        _compile([source for source in sources if source.suffix == ".c"], library)
+    return library
+
+
+def _compile(sources: list[Path], library: Path) -> None:
+    library.parent.mkdir(parents=True, exist_ok=True)
+    headers = Path(unicorn.__file__).parent / "include"
+    with tempfile.TemporaryDirectory(dir=library.parent, prefix="shim-") as scratch:
+        aside = Path(scratch) / library.name
+        # The baseline of the host's architecture: zig takes the native CPU otherwise, and a cache may be shared.
+        command = [
+            *(sys.executable, "-m", "ziglang", "cc", "-shared", "-fPIC", "-std=c11", "-O2", "-mcpu=baseline"),
+            *("-Wall", "-Wextra", "-Werror", "-isystem", str(headers), "-o", str(aside)),
+            *map(str, sources),
+        ]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode or not aside.exists():
+            raise RuntimeError(
+                f"the emulator's shim cannot be compiled: {' '.join(command)} ended with {done.returncode}; "
+                f"reinstall the pinned ziglang and unicorn.\n{done.stderr.strip()}"
+            )
+        os.replace(aside, library)

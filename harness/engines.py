@@ -1,0 +1,277 @@
+"""The Engine contract over a device, whether it is the library in this process or a board at the end of a link."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+from priot_hil.reference.engine import Epoch, KernelCase, KernelResult, Observation, Step
+from priot_hil.reference.errors import InputError
+from priot_hil.reference.network import Network
+from priot_hil.reference.run import Method, Model, Shifts, State, check_run
+
+from .description import describe_kernel, describe_run, pack_dataset, pack_mask
+from .device import Device
+from .errors import KernelStatus
+from .protocol import (
+    DYNAMIC_SHIFT,
+    PAYLOAD_LIMIT,
+    CapabilityCode,
+    CommandCode,
+    DatasetResponse,
+    EvaluateResponse,
+    KernelRequest,
+    KernelResponse,
+    OperationCode,
+    PredictResponse,
+    ReadRequest,
+    StateResponse,
+    StatusCode,
+    TensorCode,
+    TraceRecord,
+    TrainEpochRequest,
+    TrainEpochResponse,
+    TrainStepRequest,
+    TrainStepResponse,
+    WriteRequest,
+)
+
+Int8Array = npt.NDArray[np.int8]
+
+STEP_SECONDS = 2.0  # a step of any network that fits a board takes less
+EPOCH_SAMPLES = 1024  # room for the order of an epoch; a longer one goes in parts
+# What a user can put right; every other status is a fault of the firmware or of this class.
+USER_STATUS = {StatusCode.TOO_LARGE, StatusCode.OVERFLOW, StatusCode.BAD_GEOMETRY}
+
+
+class DeviceEngine:
+    """Runs training steps, kernels and epochs on a device.
+
+    Args:
+        device: Owned and closed by the engine.
+    """
+
+    def __init__(self, device: Device) -> None:
+        self.name = device.name
+        self.device = device
+        self._model: Model | None = None
+        self._method: Method | None = None
+        self._initial: State | None = None
+
+    def load(self, model: Model, method: Method, state: State) -> None:
+        """See `Engine.load`."""
+        check_run(model, method, state)
+        self._command_load(describe_run(model, method, state, EPOCH_SAMPLES))
+        self._model, self._method, self._initial = model, method, state
+        for layer in model.network.weighted:
+            learns_scores = method.kind.learns_scores
+            self._write(TensorCode.WEIGHTS, layer, (model.weights if learns_scores else state.values)[layer])
+            if learns_scores:
+                self._write_scores(layer, state.values[layer], None if state.scored is None else state.scored[layer])
+        self.device.command(CommandCode.START)
+
+    def train_step(self, image: Int8Array, label: int) -> Step:
+        """See `Engine.train_step`."""
+        answer, traces = self._step(image, label, observe=False)
+        network = self._run()[0].network
+        shifts, crcs = {}, {}
+        for layer, trace in zip(network.weighted, traces, strict=True):
+            shifts[layer] = Shifts(trace.forward, trace.backward, trace.gradient)
+            crcs[f"{layer}.output"] = trace.output_crc
+            crcs[f"{layer}.error"] = trace.error_crc
+        return Step(answer.prediction, shifts, crcs, self._cycles(answer.cycles))
+
+    def observe(self, image: Int8Array, label: int) -> dict[int, Observation]:
+        """See `Engine.observe`."""
+        model, _, initial = self._run()
+        if initial.scales is not None:
+            raise InputError(f"{self.name} cannot observe: expected a run with dynamic scales, got static ones; load without")
+        _, traces = self._step(image, label, observe=True)
+        first = model.network.weighted[0]
+        return {
+            layer: Observation(
+                _counted(trace.forward), None if layer == first else _counted(trace.backward), _counted(trace.gradient)
+            )
+            for layer, trace in zip(model.network.weighted, traces, strict=True)
+        }
+
+    def predict(self, image: Int8Array) -> int:
+        """See `Engine.predict`."""
+        self._write_image(image)
+        return PredictResponse.unpack(self.device.command(CommandCode.PREDICT, budget=STEP_SECONDS)).prediction
+
+    def state(self) -> State:
+        """See `Engine.state`."""
+        model, method, initial = self._run()
+        values = {}
+        for layer in model.network.weighted:
+            if method.kind.learns_scores:
+                values[layer] = self._read_scores(
+                    layer, initial.values[layer], None if initial.scored is None else initial.scored[layer]
+                )
+            else:
+                values[layer] = self._read_array(TensorCode.WEIGHTS, layer, model.weights[layer].shape)
+        return State(values, self._state().rng, initial.scales, initial.scored)
+
+    def state_crc(self) -> int:
+        """See `DatasetEngine.state_crc`."""
+        return self._state().crc
+
+    def tensor(self, name: str) -> Int8Array:
+        """See `Engine.tensor`; a device holds the tensors of the trace only."""
+        network = self._run()[0].network
+        last = network.weighted[-1]
+        aliases = {"logits": f"{last}.output", "loss_error": f"{last}.error"}
+        shapes = _trace_shapes(network)
+        layer, _, kind = aliases.get(name, name).partition(".")
+        key = f"{layer}.{kind}"
+        if key not in shapes:
+            raise InputError(f"{self.name} has no tensor {name!r}, expected one of {', '.join([*shapes, *aliases])}")
+        code = TensorCode.OUTPUT if kind == "output" else TensorCode.ERROR
+        return self._read_array(code, int(layer), shapes[key])
+
+    def run_kernel(self, case: KernelCase) -> KernelResult:
+        """See `KernelEngine.run_kernel`."""
+        self._model = None
+        self._command_load(describe_kernel(case))
+        self._write(TensorCode.WEIGHTS, 0, case.weights)
+        if case.scores is not None:
+            self._write_scores(0, case.scores, case.scored)
+        self._write_image(case.image)
+        self.device.command(CommandCode.START)
+        shifts = case.shifts or Shifts(DYNAMIC_SHIFT, DYNAMIC_SHIFT, DYNAMIC_SHIFT)
+        forward = self._kernel(OperationCode.FORWARD, shifts.forward)
+        output = self._read_array(TensorCode.OUTPUT, 0, case.error.shape)
+        self._write(TensorCode.ERROR, 0, case.error)
+        backward = self._kernel(OperationCode.ERROR, shifts.backward)
+        input_error = self._read_array(TensorCode.INPUT_ERROR, 0, case.input_shape)
+        gradient = np.empty(case.weights.shape, np.int32)
+        for row in range(len(gradient)):
+            self._kernel(OperationCode.GRADIENT, 0, row)
+            words = self._read(TensorCode.GRADIENT, 0, gradient[row].nbytes)
+            gradient[row] = np.frombuffer(words, "<i4").reshape(gradient[row].shape)
+        update = self._kernel(OperationCode.UPDATE, shifts.gradient)
+        if case.scores is not None:
+            updated = self._read_scores(0, case.scores, case.scored)
+        else:
+            updated = self._read_array(TensorCode.WEIGHTS, 0, case.weights.shape)
+        return KernelResult(output, input_error, gradient, updated, Shifts(forward, backward, update))
+
+    def load_data(
+        self,
+        train_images: Int8Array,
+        train_labels: npt.NDArray[np.integer],
+        test_images: Int8Array,
+        test_labels: npt.NDArray[np.integer],
+    ) -> None:
+        """See `DatasetEngine.load_data`."""
+        self.device.put_dataset(pack_dataset(train_images, train_labels, test_images, test_labels))
+        found = DatasetResponse.unpack(self.device.command(CommandCode.DATASET, budget=STEP_SECONDS))
+        if (found.train, found.test) != (len(train_images), len(test_images)):
+            raise KernelStatus(f"{self.name} found a transfer set of {found.train} + {found.test} samples, not the one written")
+
+    def train_epoch(self, order: npt.NDArray[np.integer]) -> Epoch:
+        """See `DatasetEngine.train_epoch`."""
+        correct = cycles = 0
+        for begin in range(0, len(order), EPOCH_SAMPLES):
+            part = order[begin : begin + EPOCH_SAMPLES]
+            self._write(TensorCode.ORDER, 0, part.astype("<u2"))
+            request = TrainEpochRequest(len(part)).pack()
+            answer = TrainEpochResponse.unpack(
+                self.device.command(CommandCode.TRAIN_EPOCH, request, budget=STEP_SECONDS * len(part))
+            )
+            correct += answer.correct
+            cycles += answer.cycles
+        return Epoch(len(order), correct, self._cycles(cycles))
+
+    def evaluate(self) -> int:
+        """See `DatasetEngine.evaluate`."""
+        return self.evaluation().correct
+
+    def evaluation(self) -> EvaluateResponse:
+        """Predicts the whole test set; the device's answer with its cycles."""
+        return EvaluateResponse.unpack(self.device.command(CommandCode.EVALUATE, budget=3600.0))
+
+    def close(self) -> None:
+        """Lets go of the device."""
+        self.device.close()
+
+    def _run(self) -> tuple[Model, Method, State]:
+        if self._model is None or self._method is None or self._initial is None:
+            raise InputError(f"{self.name} has no run: expected a loaded model, got none; load one first")
+        return self._model, self._method, self._initial
+
+    def _command_load(self, description: bytes) -> None:
+        try:
+            self.device.command(CommandCode.LOAD, description)
+        except KernelStatus as status:
+            if status.status in USER_STATUS:
+                raise InputError(f"{status}; the arena has {self.device.hello.arena_bytes} bytes") from status
+            raise
+
+    def _step(self, image: Int8Array, label: int, observe: bool) -> tuple[TrainStepResponse, list[TraceRecord]]:
+        self._write_image(image)
+        request = TrainStepRequest(label, int(observe)).pack()
+        data = self.device.command(CommandCode.TRAIN_STEP, request, budget=STEP_SECONDS)
+        starts = range(TrainStepResponse.size(), len(data), TraceRecord.size())
+        return TrainStepResponse.unpack(data), [TraceRecord.unpack(data, start) for start in starts]
+
+    def _kernel(self, operation: OperationCode, shift: int, row: int = 0) -> int:
+        request = KernelRequest(operation, shift, row).pack()
+        return KernelResponse.unpack(self.device.command(CommandCode.KERNEL, request, budget=STEP_SECONDS)).shift
+
+    def _state(self) -> StateResponse:
+        return StateResponse.unpack(self.device.command(CommandCode.STATE))
+
+    def _cycles(self, cycles: int) -> int | None:
+        return cycles if self.device.hello.capabilities & CapabilityCode.CYCLES else None
+
+    def _write_image(self, image: Int8Array) -> None:
+        self._write(TensorCode.IMAGE, 0, image)
+
+    def _write_scores(self, layer: int, scores: Int8Array, scored: npt.NDArray[np.bool_] | None) -> None:
+        if scored is None:
+            self._write(TensorCode.SCORES, layer, scores)
+        else:
+            self._write(TensorCode.SCORED, layer, pack_mask(scored))
+            self._write(TensorCode.SCORES, layer, scores[scored])
+
+    def _read_scores(self, layer: int, initial: Int8Array, scored: npt.NDArray[np.bool_] | None) -> Int8Array:
+        """The layer's scores; those of unscored edges, which no device stores, as they were at the start."""
+        if scored is None:
+            return self._read_array(TensorCode.SCORES, layer, initial.shape)
+        scores = initial.copy()
+        scores[scored] = np.frombuffer(self._read(TensorCode.SCORES, layer, int(np.count_nonzero(scored))), np.int8)
+        return scores
+
+    def _write(self, tensor: TensorCode, layer: int, values: npt.NDArray[np.generic] | bytes) -> None:
+        data = values if isinstance(values, bytes) else values.tobytes()
+        room = PAYLOAD_LIMIT - WriteRequest.size()
+        for offset in range(0, len(data), room):
+            head = WriteRequest(tensor, layer, offset).pack()
+            self.device.command(CommandCode.WRITE, head + data[offset : offset + room])
+
+    def _read(self, tensor: TensorCode, layer: int, count: int) -> bytes:
+        parts = []
+        for offset in range(0, count, PAYLOAD_LIMIT):
+            request = ReadRequest(tensor, layer, offset, min(PAYLOAD_LIMIT, count - offset))
+            parts.append(self.device.command(CommandCode.READ, request.pack()))
+        return b"".join(parts)
+
+    def _read_array(self, tensor: TensorCode, layer: int, shape: tuple[int, ...]) -> Int8Array:
+        count = int(np.prod(shape))
+        return np.frombuffer(self._read(tensor, layer, count), np.int8).reshape(shape).copy()
+
+
+def _counted(shift: int) -> int | None:
+    """An observed shift; None where the tensor was all zero."""
+    return None if shift == DYNAMIC_SHIFT else shift
+
+
+def _trace_shapes(network: Network) -> Mapping[str, tuple[int, ...]]:
+    """The shape of every tensor of the trace by its name."""
+    shapes = {}
+    for stage in network.stages:
+        shape = network.shapes[stage.behind[-1] if stage.behind else stage.layer]
+        shapes[f"{stage.layer}.output"] = shapes[f"{stage.layer}.error"] = shape
+    return shapes

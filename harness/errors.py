@@ -1,0 +1,45 @@
+"""What can go wrong between the host and a device; each class says who raises it and what to do."""
+
+
+class LinkLost(BaseException):
+    """The device no longer answers: cable, power, port or a process that ended.
+
+    Raised by transports and the link. Not an ``Exception``, so that hypothesis aborts on it: a broken cable is no
+    counterexample, and shrinking it would only time out again and again. Catch it where a device is opened or recovered;
+    look at the transcript and the cable, reset the board, then open it again.
+    """
+
+
+class DeviceFault(Exception):
+    """The firmware ran into a fault: a HardFault that it reported, or a lockup that the emulator saw.
+
+    Raised by the emulator and by the device when a reboot reports a fault. An ordinary ``Exception``: the input that
+    causes it is worth shrinking. Look up ``pc`` in the firmware's listing; reset the device before the next command.
+    """
+
+    def __init__(self, message: str, *, pc: int | None = None, registers: dict[str, int] | None = None):
+        super().__init__(message)
+        self.pc = pc
+        self.registers = registers or {}
+
+
+class KernelStatus(Exception):
+    """The firmware refused a command and said why; its state is what it was before.
+
+    Raised by the device for every status but OK. An ordinary ``Exception``: the request is at fault, or the firmware is.
+    """
+
+    def __init__(self, message: str, *, status: int = 0):
+        super().__init__(message)
+        self.status = status
+
+
+class EmulationStuck(TimeoutError):
+    """The emulated core still ran when the deadline passed: an endless loop, or a deadline too short for the work.
+
+    Raised by the emulator. The message names where the core stands; go on with a later deadline, or look at the loop.
+    """
+
+    def __init__(self, message: str, *, pc: int | None = None):
+        super().__init__(message)
+        self.pc = pc

@@ -1,0 +1,283 @@
+"""Builds the firmware and says what came out: images for the RP2040, library and process for this machine."""
+
+import fcntl
+import importlib.metadata
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from bisect import bisect_right
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args, overload
+
+from elftools.elf.elffile import ELFFile
+from elftools.elf.sections import NoteSection, SymbolTableSection
+
+from priot_hil.harness.paths import ROOT
+from priot_hil.reference.errors import InputError
+
+BoardPreset = Literal["rp2040", "rp2040-gcc"]
+HostPreset = Literal["host", "host-sanitized"]
+PRESETS: tuple[str, ...] = get_args(BoardPreset) + get_args(HostPreset)
+
+ZIG_PRESETS = ("rp2040", "host")
+TAIL_LINES = 40
+
+
+class BuildError(InputError):
+    """The firmware does not compile; the message ends with the compiler's own words."""
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Bytes of an image: code and constants, initialised data, zeroed data, and SRAM left for a model."""
+
+    text: int
+    data: int
+    bss: int
+    arena: int
+
+
+@dataclass(frozen=True)
+class Image:
+    """One linked RP2040 image in its forms; `debug` has DWARF and the same addresses, but a build id of its own."""
+
+    elf: Path
+    debug: Path
+    bin: Path
+    uf2: Path
+    build_id: bytes
+    sizes: Sizes
+
+
+@dataclass(frozen=True)
+class BoardFirmware:
+    """The RP2040's two images of one program."""
+
+    preset: BoardPreset
+    ram: Image
+    flash: Image
+
+
+@dataclass(frozen=True)
+class HostFirmware:
+    """The same device on this machine; a sanitized build has the process only."""
+
+    preset: HostPreset
+    build_id: bytes
+    process: Path
+    library: Path | None
+
+
+Firmware = BoardFirmware | HostFirmware
+
+
+@overload
+def build(preset: BoardPreset, root: Path = ROOT) -> BoardFirmware: ...
+@overload
+def build(preset: HostPreset, root: Path = ROOT) -> HostFirmware: ...
+@overload
+def build(preset: str, root: Path = ROOT) -> Firmware: ...
+def build(preset: str, root: Path = ROOT) -> Firmware:
+    """Bring a build up to date.
+
+    Quiet unless it fails or has to start from nothing. Safe to call from several processes: they take turns.
+
+    Args:
+        preset: "rp2040" (pinned compiler), "rp2040-gcc", "host" or "host-sanitized", as in firmware/CMakePresets.json.
+        root: The checkout; its build lies below ``build/firmware/<preset>``.
+
+    Returns:
+        What was built, by paths.
+
+    Raises:
+        InputError: No such preset, or its compiler is missing.
+        BuildError: The compiler, the linker or a check of the result refused the sources.
+    """
+    if preset not in PRESETS:
+        raise InputError.about("preset", expected=" or ".join(PRESETS), got=repr(preset), do="name one of these")
+    _require_compiler(preset)
+    folder = root / "build" / "firmware" / preset
+    with _lock(folder.with_name(preset + ".lock")):
+        _configure(preset, root, folder)
+        _run([*_cmake(), "--build", "--preset", preset], root, f"the build of preset {preset}")
+        return _board(preset, folder) if preset in get_args(BoardPreset) else _host(preset, folder)
+
+
+def build_id(elf: Path) -> bytes:
+    """The 20 bytes of an ELF's GNU build-id note.
+
+    Raises:
+        InputError: It has none.
+    """
+    with elf.open("rb") as file:
+        section = ELFFile(file).get_section_by_name(".note.gnu.build-id")
+        if isinstance(section, NoteSection):
+            for note in section.iter_notes():
+                return bytes.fromhex(note["n_desc"])
+    raise InputError.about(str(elf), expected="a GNU build-id note", got="none", do="link with -Wl,--build-id=sha1")
+
+
+def sizes(elf: Path) -> Sizes:
+    """Sizes of an RP2040 image."""
+    counted = {"text": 0, "data": 0, "bss": 0}
+    with elf.open("rb") as file:
+        image = ELFFile(file)
+        for section in image.iter_sections():
+            allocated, writable = section["sh_flags"] & 2, section["sh_flags"] & 1
+            if allocated:
+                kind = "bss" if section["sh_type"] == "SHT_NOBITS" else "data" if writable else "text"
+                counted[kind] += section["sh_size"]
+        table = _symbols(image)
+        start, end = (table.get_symbol_by_name(f"__arena_{side}")[0]["st_value"] for side in ("start", "end"))
+    return Sizes(**counted, arena=end - start)
+
+
+def symbolize(elf: Path, address: int) -> str:
+    """Name the code at an address.
+
+    Args:
+        elf: An image with its symbol table.
+        address: Any address, with or without the Thumb bit.
+
+    Returns:
+        "function+0x12", or the bare address where no function of this image lies.
+    """
+    with elf.open("rb") as file:
+        functions = sorted(
+            (symbol["st_value"] & ~1, symbol["st_size"], symbol.name)
+            for symbol in _symbols(ELFFile(file)).iter_symbols()
+            if symbol["st_info"]["type"] == "STT_FUNC"
+        )
+    place = address & ~1
+    index = bisect_right(functions, place, key=lambda function: function[0]) - 1
+    if index >= 0:
+        start, size, name = functions[index]
+        if place < start + max(size, 2):
+            return f"{name}+{place - start:#x}"
+    return f"{address:#010x}"
+
+
+def _symbols(elf: ELFFile) -> SymbolTableSection:
+    table = elf.get_section_by_name(".symtab")
+    if not isinstance(table, SymbolTableSection):
+        raise InputError.about("image", expected="a symbol table", got="none", do="link it without stripping")
+    return table
+
+
+def _board(preset: str, folder: Path) -> BoardFirmware:
+    def image(kind: str) -> Image:
+        path = folder / f"priot-{kind}.elf"
+        return Image(
+            elf=path,
+            debug=folder / f"priot-{kind}-debug.elf",
+            bin=path.with_suffix(".bin"),
+            uf2=path.with_suffix(".uf2"),
+            build_id=build_id(path),
+            sizes=sizes(path),
+        )
+
+    return BoardFirmware("rp2040-gcc" if preset == "rp2040-gcc" else "rp2040", image("ram"), image("flash"))
+
+
+def _host(preset: str, folder: Path) -> HostFirmware:
+    header = (folder / "boards" / "host" / "priot_build_id.h").read_text()
+    found = re.search(r"[0-9a-f]{40}", header)
+    assert found, "firmware/tools/source_id.py writes the id in hexadecimal first"
+    return HostFirmware(
+        preset="host-sanitized" if preset == "host-sanitized" else "host",
+        build_id=bytes.fromhex(found[0]),
+        process=folder / "priot-host",
+        library=next(iter(sorted(folder.glob("libpriot.*"))), None),
+    )
+
+
+def _require_compiler(preset: str) -> None:
+    """Say at once what is missing, instead of a page of CMake's search."""
+    if preset in ZIG_PRESETS:
+        expected = _pinned("ziglang")
+        try:
+            got = importlib.metadata.version("ziglang")
+        except importlib.metadata.PackageNotFoundError:
+            got = "nothing"
+        if got != expected:
+            machine = os.uname()
+            raise InputError.about(
+                f"preset {preset}",
+                expected=f"the pinned compiler ziglang {expected} in {sys.executable}",
+                got=got,
+                do=f"install it with `pip install ziglang=={expected}` (there are wheels for Linux on x86-64 and aarch64, "
+                f"macOS and Windows; this is {machine.sysname} on {machine.machine}), or build another preset",
+            )
+    elif preset == "rp2040-gcc" and not shutil.which("arm-none-eabi-gcc"):
+        raise InputError.about(
+            "preset rp2040-gcc",
+            expected="arm-none-eabi-gcc on the PATH",
+            got="none",
+            do="install the package gcc-arm-none-eabi, or build preset rp2040, which needs none",
+        )
+    elif preset == "host-sanitized" and not any(map(shutil.which, ("cc", "gcc", "clang"))):
+        raise InputError.about(
+            "preset host-sanitized",
+            expected="gcc or clang on the PATH",
+            got="neither",
+            do="install one of them with its sanitizer library, or build preset host, which needs none",
+        )
+
+
+def _pinned(package: str) -> str:
+    """The version that pyproject.toml pins."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    (version,) = (pin.partition("==")[2] for pin in project["dependencies"] if pin.startswith(package + "=="))
+    return str(version)
+
+
+def _cmake() -> list[str]:
+    """CMake of the environment that runs this, wherever the PATH leads."""
+    return [sys.executable, "-m", "cmake"]
+
+
+def _configure(preset: str, root: Path, folder: Path) -> None:
+    """Configure from nothing when the way to configure changed: another Python, another checkout, another version."""
+    import ninja
+
+    arguments = [
+        *_cmake(),
+        "--preset",
+        preset,
+        f"-DPRIOT_PYTHON={sys.executable}",
+        f"-DCMAKE_MAKE_PROGRAM={Path(ninja.BIN_DIR) / 'ninja'}",
+    ]
+    versions = {name: importlib.metadata.version(name) for name in ("cmake", "ninja", "ziglang")}
+    toolchains = {path.name: path.read_text() for path in sorted((root / "firmware" / "cmake").iterdir())}
+    wanted = json.dumps([str(root), arguments, versions, toolchains])
+    stamp = folder / "configured.json"
+    if stamp.exists() and stamp.read_text() == wanted:
+        return
+    print(f"building the firmware, preset {preset}, for the first time: up to a minute", file=sys.stderr, flush=True)
+    shutil.rmtree(folder, ignore_errors=True)
+    _run(arguments, root, f"the configuration of preset {preset}")
+    aside = stamp.with_suffix(".part")
+    aside.write_text(wanted)
+    aside.replace(stamp)
+
+
+def _run(arguments: list[str], root: Path, what: str) -> None:
+    result = subprocess.run(arguments, cwd=root / "firmware", capture_output=True, text=True, check=False)
+    if result.returncode:
+        tail = "\n".join((result.stdout + result.stderr).splitlines()[-TAIL_LINES:])
+        raise BuildError(f"{what} failed with status {result.returncode}; its last lines say why:\n{tail}")
+
+
+@contextmanager
+def _lock(path: Path) -> Iterator[None]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,72 @@
+"""Frames of the link: COBS(header, payload, CRC-32) between zero bytes."""
+
+import struct
+import zlib
+from dataclasses import dataclass
+
+from .protocol import PAYLOAD_LIMIT, VERSION, Frame, KindCode
+
+CRC_BYTES = 4
+# A received piece longer than this is noise, not a frame that is still to end.
+ENCODED_LIMIT = (Frame.size() + PAYLOAD_LIMIT + CRC_BYTES) * 255 // 254 + 2
+
+
+@dataclass(frozen=True)
+class Received:
+    """A frame that came whole: its header and its payload."""
+
+    header: Frame
+    payload: bytes
+
+
+def cobs_encode(data: bytes) -> bytes:
+    """Rewrites bytes so that none is zero: each code says how far away the next zero was."""
+    encoded = bytearray()
+    for piece in data.split(b"\0"):
+        while len(piece) > 253:
+            encoded += b"\xff" + piece[:254]
+            piece = piece[254:]
+        encoded.append(len(piece) + 1)
+        encoded += piece
+    return bytes(encoded)
+
+
+def cobs_decode(encoded: bytes) -> bytes | None:
+    """Undoes `cobs_encode`; None where a code points behind the end or a zero stands inside."""
+    decoded = bytearray()
+    at = 0
+    while at < len(encoded):
+        code = encoded[at]
+        block = encoded[at + 1 : at + code]
+        if code == 0 or len(block) != code - 1 or 0 in block:
+            return None
+        decoded += block
+        at += code
+        if code != 255 and at < len(encoded):
+            decoded.append(0)
+    return bytes(decoded)
+
+
+def encode_request(sequence: int, command: int, payload: bytes) -> bytes:
+    """A request as it goes over the wire, a zero byte at either end.
+
+    Args:
+        sequence: 0..65535.
+        command: The command's code.
+        payload: At most PAYLOAD_LIMIT bytes.
+    """
+    body = Frame(VERSION, KindCode.REQUEST, sequence, command, 0, len(payload)).pack() + payload
+    return b"\0" + cobs_encode(body + struct.pack("<I", zlib.crc32(body))) + b"\0"
+
+
+def decode_frame(encoded: bytes) -> Received | None:
+    """Reads what stood between two zero bytes; None where it is no whole, undamaged frame of this protocol."""
+    decoded = cobs_decode(encoded)
+    if decoded is None or len(decoded) < Frame.size() + CRC_BYTES:
+        return None
+    body, crc = decoded[:-CRC_BYTES], decoded[-CRC_BYTES:]
+    header = Frame.unpack(body)
+    payload = body[Frame.size() :]
+    if zlib.crc32(body) != struct.unpack("<I", crc)[0] or header.version != VERSION or header.length != len(payload):
+        return None
+    return Received(header, payload)

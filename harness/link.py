@@ -1,0 +1,114 @@
+"""One request at a time over a byte transport: sequence numbers, deadlines, resynchronisation.
+
+A request that is not answered in time is sent again under the same number; the device then repeats its answer instead of
+running the command twice. So a retry can never change a result.
+"""
+
+import secrets
+import time
+from collections.abc import Iterator
+
+from .errors import LinkLost
+from .frames import ENCODED_LIMIT, Received, decode_frame, encode_request
+from .protocol import VERSION, CommandCode, HelloRequest, HelloResponse, KindCode, StatusCode
+from .transports import Transport
+
+TRIES = 3
+MARGIN = 2.0  # seconds on top of what the bytes and the command itself may take
+QUIET = 0.05  # seconds without a byte after which the line counts as drained
+
+
+class Link:
+    """Frames over a transport.
+
+    Args:
+        transport: Carries the bytes; owned and closed by the link.
+        bytes_per_second: Of a line with a rate; None where bytes take no time.
+    """
+
+    def __init__(self, transport: Transport, bytes_per_second: float | None = None) -> None:
+        self.transport = transport
+        self.name = transport.name
+        self._rate = bytes_per_second
+        self._sequence = 0
+        self._pending = bytearray()
+
+    def hello(self) -> bytes:
+        """Resynchronises and shakes hands; returns the payload of the device's answer.
+
+        Raises:
+            LinkLost: Nothing that answers with this nonce is there.
+        """
+        nonce = secrets.randbits(32)
+        for attempt in range(TRIES):
+            self.transport.write(b"\0\0", time.monotonic() + MARGIN)
+            if attempt:
+                self._drain()
+            self._sequence = nonce & 0xFFFF
+            self._send(CommandCode.HELLO, HelloRequest(nonce).pack())
+            for received in self._frames(self._deadline(HelloResponse.size(), 0.0)):
+                if received.header.command != CommandCode.HELLO or len(received.payload) < HelloResponse.size():
+                    continue
+                if HelloResponse.unpack(received.payload).nonce == nonce:
+                    return received.payload
+            nonce = (nonce + 1) & 0xFFFFFFFF
+        raise LinkLost(
+            f"{self.name} does not answer: expected a HELLO of protocol {VERSION}, got nothing in {TRIES} tries; "
+            "check the device and its power, then try again"
+        )
+
+    def request(self, command: CommandCode, payload: bytes, budget: float = 0.0) -> tuple[int, bytes]:
+        """Runs a command and returns its answer: status and payload.
+
+        Args:
+            command: What to run.
+            payload: At most PAYLOAD_LIMIT bytes.
+            budget: Seconds the command itself may take.
+
+        Raises:
+            LinkLost: No answer came in time, however often it was asked.
+        """
+        self._sequence = (self._sequence + 1) & 0xFFFF
+        for _ in range(TRIES):
+            self._send(command, payload)
+            for received in self._frames(self._deadline(ENCODED_LIMIT, budget)):
+                header = received.header
+                if header.status == StatusCode.BAD_FRAME and header.sequence == 0 and header.command == 0:
+                    break  # the request arrived damaged: send it again at once
+                if header.sequence == self._sequence and header.command == command:
+                    return header.status, received.payload
+        raise LinkLost(f"{self.name} did not answer {command.name.lower()} in {TRIES} tries of {budget + MARGIN:.0f} s")
+
+    def close(self) -> None:
+        """Closes the transport."""
+        self.transport.close()
+
+    def _deadline(self, answer_bytes: int, budget: float) -> float:
+        line = answer_bytes / self._rate if self._rate else 0.0
+        return time.monotonic() + line + budget + MARGIN
+
+    def _send(self, command: CommandCode, payload: bytes) -> None:
+        frame = encode_request(self._sequence, command, payload)
+        line = len(frame) / self._rate if self._rate else 0.0
+        self.transport.write(frame, time.monotonic() + line + MARGIN)
+
+    def _frames(self, deadline: float) -> Iterator[Received]:
+        """The whole response frames that arrive until the deadline, or until the device is idle with nothing to say."""
+        while True:
+            while b"\0" in self._pending:
+                piece, _, rest = bytes(self._pending).partition(b"\0")
+                self._pending = bytearray(rest)
+                received = decode_frame(piece) if piece else None
+                if received is not None and received.header.kind == KindCode.RESPONSE:
+                    yield received
+            data = self.transport.read(deadline)
+            if not data:
+                return
+            self._pending += data
+            if len(self._pending) > ENCODED_LIMIT and b"\0" not in self._pending:
+                self._pending.clear()
+
+    def _drain(self) -> None:
+        while self.transport.read(time.monotonic() + QUIET):
+            pass
+        self._pending.clear()

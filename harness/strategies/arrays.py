@@ -1,0 +1,128 @@
+"""int8 arrays and masks, each drawn as one string of bytes.
+
+One draw an array is what makes a thousand cases a second possible. The first byte selects a palette, every other byte
+an entry of that palette's table of 256 values; tables begin with their simplest value, and bytes shrink to 0.
+"""
+
+import math
+from collections.abc import Iterable
+from enum import StrEnum
+from functools import cache, partial
+
+import numpy as np
+from hypothesis import strategies as st
+from priot_hil.reference.checks import BoolArray, Int8Array
+
+DRAWN = 251
+"""Values drawn for an array at most; a larger one repeats them. A prime, so that no row or plane repeats another."""
+
+EVERY = (0, *(sign * v for v in range(1, 128) for sign in (1, -1)))
+EDGES = (0, 1, -1, 127, -127, 126, -126, *(sign * 2**k for k in range(1, 7) for sign in (1, -1)))
+HALF = 128
+
+
+class Palette(StrEnum):
+    """What the values of an array are drawn from."""
+
+    EDGES = "edges"
+    EVERY = "every"
+    SPARSE = "sparse"
+    POSITIVE = "positive"
+    SMALL = "small"
+    SATURATING = "saturating"
+    CONSTANT = "constant"
+    ZERO = "zero"
+
+
+SHARES = {
+    Palette.EDGES: 64,
+    Palette.EVERY: 64,
+    Palette.SPARSE: 48,
+    Palette.POSITIVE: 24,
+    Palette.SMALL: 16,
+    Palette.SATURATING: 16,
+    Palette.CONSTANT: 16,
+    Palette.ZERO: 8,
+}
+"""How many of the first byte's 256 values select each palette, in the order in which it shrinks."""
+
+EXTREME = (Palette.SATURATING, Palette.CONSTANT, Palette.EDGES)
+"""Palettes that drive sums to their bounds."""
+
+
+def int8_values() -> st.SearchStrategy[int]:
+    """One value in -127..127; edges are half of all. Shrinks to 0, then to small magnitudes."""
+    return st.sampled_from(EVERY + EDGES * (len(EVERY) // len(EDGES)))
+
+
+@cache
+def int8_arrays(
+    shape: tuple[int, ...], near: int | None = None, palettes: tuple[Palette, ...] = ()
+) -> st.SearchStrategy[Int8Array]:
+    """An int8 array in -127..127, with weight on edges, sparse, saturating, constant and all-zero ones.
+
+    Shrinks towards zeros, except where the palette has none (saturating).
+
+    Args:
+        shape: Of the array; beyond 251 elements the values repeat.
+        near: A threshold in -127..127 whose neighbourhood is drawn often; None for no such value.
+        palettes: Those to draw from, equally often; all by their shares where empty.
+    """
+    shares = dict.fromkeys(palettes, 256 // len(palettes)) if palettes else SHARES
+    selector = [palette for palette, share in shares.items() for _ in range(share)]
+    tables = {palette: _table(palette, near) for palette in shares}
+    return _bytes(shape).map(partial(_array, shape, selector, tables))
+
+
+@cache
+def masks(shape: tuple[int, ...]) -> st.SearchStrategy[BoolArray]:
+    """A mask of scored edges: none, few, half, most or all of them. Shrinks to none."""
+    return _bytes(shape).map(partial(_mask, shape))
+
+
+def _bytes(shape: tuple[int, ...]) -> st.SearchStrategy[bytes]:
+    size = 1 + min(math.prod(shape), DRAWN)
+    return st.binary(min_size=size, max_size=size)
+
+
+def _array(
+    shape: tuple[int, ...], selector: list[Palette], tables: dict[Palette, Int8Array], drawn: bytes
+) -> Int8Array:
+    palette = selector[min(drawn[0], len(selector) - 1)]
+    values = tables[palette][np.frombuffer(drawn, np.uint8, offset=1)]
+    if palette is Palette.CONSTANT:
+        values = values[:1]
+    return np.resize(values, shape)
+
+
+def _mask(shape: tuple[int, ...], drawn: bytes) -> BoolArray:
+    # 256 leaves none, 0 all; the smallest selector is the plain half, whose bytes shrink to none.
+    least = (128, 128, 128, 230, 230, 32, 0, 256)[drawn[0] // 32]
+    return np.resize(np.frombuffer(drawn, np.uint8, offset=1) >= least, shape)
+
+
+def _table(palette: Palette, near: int | None) -> Int8Array:
+    """The 256 values of a palette, the simplest first."""
+    match palette:
+        case Palette.EDGES:
+            values = _repeated(EDGES, 256)
+        case Palette.SPARSE:
+            values = (0,) * 200 + _repeated((*EVERY[1::5], 127, -127), 56)
+        case Palette.POSITIVE:
+            values = (0,) * HALF + tuple(range(HALF))
+        case Palette.SMALL:
+            values = _repeated(EVERY[:7], 256)
+        case Palette.SATURATING:
+            values = (127,) * HALF + (-127,) * HALF
+        case Palette.ZERO:
+            values = (0,) * 256
+        case Palette.EVERY | Palette.CONSTANT:
+            values = _repeated(EVERY, 256)
+    if near is not None and palette in (Palette.EDGES, Palette.EVERY, Palette.SPARSE):
+        neighbours = [min(max(near + step, -127), 127) for step in (0, -1, 1)]
+        values = values[:HALF] + _repeated(neighbours, HALF)
+    return np.array(values, np.int8)
+
+
+def _repeated(values: Iterable[int], count: int) -> tuple[int, ...]:
+    return tuple(int(v) for v in np.resize(tuple(values), count))

@@ -1,0 +1,1 @@
+"""Golden integer semantics of PRIOT, PRIOT-S and NITI, in NumPy."""

@@ -1,0 +1,101 @@
+"""Static scales: the shifts that a method most often needs, found by running it dynamically without learning."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from .arithmetic import MAX_SHIFT
+from .checks import Int8Array, check_range
+from .engine import Engine
+from .errors import InputError
+from .kinds import MethodKind
+from .run import Method, Model, Shifts, State, run_rng
+from .streams import stream
+
+CALIBRATION_SAMPLES = 1000
+
+
+def calibration_run(method: Method, state: State) -> tuple[Method, State]:
+    """What to load an engine with to calibrate a run: dynamic shifts, and a generator of its own from seed 0.
+
+    Args:
+        method: The method of the run.
+        state: Its initial state; its scales, if any, are left out.
+
+    Returns:
+        The method (dynamic NITI for static) and the state.
+    """
+    if method.kind is MethodKind.NITI_STATIC:
+        method = replace(method, kind=MethodKind.NITI_DYNAMIC)
+    return method, State(state.values, run_rng(0), None, state.scored)
+
+
+def calibration_order(seed: int, count: int) -> npt.NDArray[np.int64]:
+    """The samples that calibrate a run: the first min(1000, count) of the stream *calibration*.
+
+    Args:
+        seed: 0..2**32-1, the run's.
+        count: Number of samples of the pre-training set, 1 or more.
+
+    Returns:
+        int64 indices.
+
+    Raises:
+        InputError: A number is out of range.
+    """
+    check_range("number of samples", count, 1, 2**32 - 1)
+    return stream(seed, "calibration").permutation(count)[:CALIBRATION_SAMPLES]
+
+
+def calibrate(engine: Engine, images: Int8Array, labels: Sequence[int] | npt.NDArray[np.integer]) -> dict[int, Shifts]:
+    """Observe every sample and take each layer's most frequent shifts.
+
+    All-zero tensors do not count: on a well-trained network most errors are zero, and would drive every shift to 0.
+
+    Args:
+        engine: Loaded with a `calibration_run`.
+        images: int8, (n, *input shape), n >= 1.
+        labels: (n,), 0..K-1.
+
+    Returns:
+        The static shifts by layer; 0, 0 and 31 (no update) where nothing was counted.
+
+    Raises:
+        InputError: No samples, unlike numbers of images and labels, or the engine was loaded with static scales.
+    """
+    if len(images) != len(labels) or not len(images):
+        got = f"{len(images)} images and {len(labels)} labels"
+        raise InputError.about(
+            "calibration", expected="as many labels as images", got=got, do="give one or more of both"
+        )
+    seen = [engine.observe(image, int(label)) for image, label in zip(images, labels, strict=True)]
+    return {
+        i: Shifts(
+            _mode((one[i].forward for one in seen), 0),
+            _mode((one[i].backward for one in seen), 0),
+            _mode((one[i].gradient for one in seen), MAX_SHIFT),
+        )
+        for i in seen[0]
+    }
+
+
+def logit_exponent(model: Model, forward_shifts: Mapping[int, int]) -> int:
+    """The exponent of the logits: the input's plus each layer's weight exponent and forward shift.
+
+    Args:
+        model: The exponents.
+        forward_shifts: By layer; a sample's with dynamic scales, the network's with static ones.
+
+    Returns:
+        Any whole number; the loss clamps it.
+    """
+    return model.input_exponent + sum(model.weight_exponents[i] + forward_shifts[i] for i in model.network.weighted)
+
+
+def _mode(shifts: Iterable[int | None], nothing: int) -> int:
+    """The most frequent shift, the larger of equals; `nothing` if none was counted."""
+    counts = Counter(shift for shift in shifts if shift is not None)
+    return max(counts, key=lambda shift: (counts[shift], shift), default=nothing)
