@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
 from priot_hil.reference.checks import Int8Array, check_keys, check_range, check_tensor
 from priot_hil.reference.errors import InputError
 from priot_hil.reference.network import Conv2d, Flatten, Layer, Linear, MaxPool2d, Network

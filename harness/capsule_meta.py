@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
 from priot_hil.reference.checks import check_keys
 from priot_hil.reference.errors import InputError
 from priot_hil.reference.network import Conv2d, Flatten, Layer, Linear, MaxPool2d, Relu

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
+
 from priot_hil.reference.engine import Engine, Step
 from priot_hil.reference.errors import InputError
 from priot_hil.reference.network import Network

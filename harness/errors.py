@@ -5,8 +5,8 @@ class LinkLost(BaseException):
     """The device no longer answers: cable, power, port or a process that ended.
 
     Raised by transports and the link. Not an ``Exception``, so that hypothesis aborts on it: a broken cable is no
-    counterexample, and shrinking it would only time out again and again. Catch it where a device is opened or recovered;
-    look at the transcript and the cable, reset the board, then open it again.
+    counterexample, and shrinking it would only time out again and again. Catch it where a device is opened or
+    recovered; look at the transcript and the cable, reset the board, then open it again.
     """
 
 
@@ -26,7 +26,7 @@ class DeviceFault(Exception):
 class KernelStatus(Exception):
     """The firmware refused a command and said why; its state is what it was before.
 
-    Raised by the device for every status but OK. An ordinary ``Exception``: the request is at fault, or the firmware is.
+    Raised by the device for every status but OK. An ordinary ``Exception``: the request is at fault, or the firmware.
     """
 
     def __init__(self, message: str, *, status: int = 0):

@@ -19,8 +19,9 @@ from typing import Literal, get_args, overload
 from elftools.elf.elffile import ELFFile
 from elftools.elf.sections import NoteSection, SymbolTableSection
 
-from priot_hil.harness.paths import ROOT
 from priot_hil.reference.errors import InputError
+
+from .paths import ROOT
 
 BoardPreset = Literal["rp2040", "rp2040-gcc"]
 HostPreset = Literal["host", "host-sanitized"]
@@ -134,9 +135,8 @@ def sizes(elf: Path) -> Sizes:
             if allocated:
                 kind = "bss" if section["sh_type"] == "SHT_NOBITS" else "data" if writable else "text"
                 counted[kind] += section["sh_size"]
-        table = _symbols(image)
-        start, end = (table.get_symbol_by_name(f"__arena_{side}")[0]["st_value"] for side in ("start", "end"))
-    return Sizes(**counted, arena=end - start)
+        address = {symbol.name: symbol["st_value"] for symbol in _symbols(image).iter_symbols()}
+    return Sizes(**counted, arena=address["__arena_end"] - address["__arena_start"])
 
 
 def symbolize(elf: Path, address: int) -> str:
@@ -212,8 +212,8 @@ def _require_compiler(preset: str) -> None:
                 f"preset {preset}",
                 expected=f"the pinned compiler ziglang {expected} in {sys.executable}",
                 got=got,
-                do=f"install it with `pip install ziglang=={expected}` (there are wheels for Linux on x86-64 and aarch64, "
-                f"macOS and Windows; this is {machine.sysname} on {machine.machine}), or build another preset",
+                do=f"`pip install ziglang=={expected}` (it has wheels for Linux on x86-64 and aarch64, and for macOS; "
+                f"this is {machine.sysname} on {machine.machine}), or build another preset",
             )
     elif preset == "rp2040-gcc" and not shutil.which("arm-none-eabi-gcc"):
         raise InputError.about(
@@ -255,8 +255,9 @@ def _configure(preset: str, root: Path, folder: Path) -> None:
         f"-DCMAKE_MAKE_PROGRAM={Path(ninja.BIN_DIR) / 'ninja'}",
     ]
     versions = {name: importlib.metadata.version(name) for name in ("cmake", "ninja", "ziglang")}
-    toolchains = {path.name: path.read_text() for path in sorted((root / "firmware" / "cmake").iterdir())}
-    wanted = json.dumps([str(root), arguments, versions, toolchains])
+    firmware = root / "firmware"
+    settings = [path.read_text() for path in (firmware / "CMakePresets.json", *sorted(firmware.glob("cmake/*")))]
+    wanted = json.dumps([str(root), arguments, versions, settings])
     stamp = folder / "configured.json"
     if stamp.exists() and stamp.read_text() == wanted:
         return

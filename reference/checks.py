@@ -25,10 +25,12 @@ def check_range(what: str, value: object, low: int, high: int, error: type[Input
     Raises:
         InputError: The value is not a whole number, or outside the range.
     """
-    whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
-    if not whole or not low <= int(value) <= high:  # type: ignore[call-overload]
-        do = "choose a value in that range"
-        raise error.about(what, expected=f"a whole number in {low}..{high}", got=repr(value), do=do)
+    if isinstance(value, (int, np.integer)) and not isinstance(value, bool):
+        if low <= value <= high:
+            return
+        value = int(value)  # NumPy's numbers would show their type
+    do = "choose a value in that range"
+    raise error.about(what, expected=f"a whole number in {low}..{high}", got=repr(value), do=do)
 
 
 def check_tensor(what: str, tensor: object, shape: tuple[int, ...], error: type[InputError] = InputError) -> None:

@@ -116,7 +116,7 @@ def committed_sums(folder: Path = COMMITTED) -> dict[str, str]:
     except OSError as error:
         got = error.strerror or str(error)
         raise InputError.about(f"{readme}", expected="the checkpoints' sums", got=got, do="restore the file") from error
-    return {name: digest for name, digest in re.findall(r"`(\w+\.npz)` \| `([0-9a-f]{64})`", text)}
+    return dict(re.findall(r"`(\w+\.npz)` \| `([0-9a-f]{64})`", text))
 
 
 def _from_arrays(arrays: dict[str, Any]) -> Checkpoint:

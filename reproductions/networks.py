@@ -30,5 +30,7 @@ def network(name: str) -> Network:
         InputError: There is none of that name.
     """
     if name not in NETWORKS:
-        raise InputError.about("network", expected=f"one of {', '.join(NETWORKS)}", got=repr(name), do="name one of them")
+        raise InputError.about(
+            "network", expected=f"one of {', '.join(NETWORKS)}", got=repr(name), do="name one of them"
+        )
     return NETWORKS[name]

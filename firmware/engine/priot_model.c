@@ -83,6 +83,7 @@ static priot_status walk_conv2d(walker *at, const priot_layer_spec *layer, uint3
                                             (uint16_t)width,    layer->kernel,    layer->stride,    layer->padding};
     stage->geometry = geometry;
     at->shape = (priot_shape){layer->out, (uint16_t)height, (uint16_t)width};
+    stage->room = (uint32_t)priot_elements(at->shape);
     return PRIOT_STATUS_OK;
 }
 
@@ -94,6 +95,7 @@ static priot_status walk_linear(walker *at, const priot_layer_spec *layer, uint3
     stage->geometry = geometry;
     stage->is_linear = 1;
     at->shape = (priot_shape){layer->out, 1, 1};
+    stage->room = layer->out;
     return PRIOT_STATUS_OK;
 }
 
@@ -105,6 +107,9 @@ static priot_status walk_unweighted(walker *at, const priot_layer_spec *layer, u
         }
         at->shape.height /= size;
         at->shape.width /= size;
+        if (stage != NULL && !stage->has_pool) {
+            stage->room = (uint32_t)priot_elements(at->shape);
+        }
     } else if (layer->type == PRIOT_LAYER_TYPE_FLATTEN) {
         const uint64_t elements = (uint64_t)at->shape.channels * at->shape.height * at->shape.width;
         if (elements > SUM_LIMIT) {
@@ -187,7 +192,7 @@ static priot_status find_stages(priot_model *model, priot_detail *detail) {
             model->input_shape = at.shape;
         } else {
             stage->end = (uint8_t)(i + 1);
-            if (layer->type != PRIOT_LAYER_TYPE_FLATTEN) {
+            if (stage->is_linear || !at.is_vector) {
                 stage->output_shape = at.shape;
             }
         }
@@ -216,7 +221,7 @@ static void lay_out(priot_model *model, allocator *arena) {
         accumulators = larger(accumulators, larger(larger(out_plane * g->out_channels, in_elements), stage->fan_in));
         terms = larger(terms, stage->is_linear ? stage->fan_in : out_plane);
         errors = larger(errors, (uint64_t)stage->output_shape.height * stage->output_shape.width);
-        stage->route = stage->has_pool ? take(arena, outputs, sizeof(uint32_t)) : NULL;
+        stage->route = stage->has_pool ? take(arena, stage->room, sizeof(uint32_t)) : NULL;
         if (spec->method == PRIOT_METHOD_PRIOT_S) {
             stage->row_start = take(arena, g->out_channels, sizeof(uint32_t));
             stage->scored = take(arena, (stage->edges + 7u) / 8u, 1);
@@ -226,7 +231,7 @@ static void lay_out(priot_model *model, allocator *arena) {
             stage->scores = take(arena, stage->edges, 1);
         }
         stage->weights = take(arena, stage->edges, 1);
-        stage->output = take(arena, outputs, 1);
+        stage->output = take(arena, stage->room, 1);
         stage->error = take(arena, outputs, 1);
     }
     model->accumulator = take(arena, accumulators, sizeof(int32_t));

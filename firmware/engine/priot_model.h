@@ -52,6 +52,7 @@ typedef struct {
     uint8_t has_pool;
     priot_conv2d_geometry geometry; /* a linear layer: in_channels x 1 x 1 to out_channels x 1 x 1, kernel 1 */
     priot_shape output_shape;       /* of the stage, before it is flattened */
+    uint32_t room;                  /* elements that output and route hold: those behind the first pool, which a second shrinks in place */
     uint32_t fan_in;                /* weights of a row */
     uint32_t edges;                 /* weights of the layer */
 
@@ -62,7 +63,7 @@ typedef struct {
     int8_t *unmasked;   /* PRIOT-S: [scored] weights of the scored edges */
     int8_t *output;     /* of the stage */
     int8_t *error;      /* at the stage's output */
-    uint32_t *route;    /* with pools: [elements of the output] */
+    uint32_t *route;    /* with pools: where each maximum came from */
 } priot_stage;
 
 typedef struct {

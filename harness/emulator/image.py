@@ -71,9 +71,7 @@ def _read_image(path: Path, _modified: int, _size: int) -> Image:
         if elf["e_machine"] != "EM_ARM":
             raise InputError(f"{path}: expected an ELF file for ARM, got {elf['e_machine']}.")
         segments = tuple(
-            (segment["p_paddr"], segment.data())
-            for segment in elf.iter_segments("PT_LOAD")
-            if segment["p_filesz"]
+            (segment["p_paddr"], segment.data()) for segment in elf.iter_segments("PT_LOAD") if segment["p_filesz"]
         )
         for address, data in segments:
             if _offset(address, len(data)) is None:
@@ -86,9 +84,9 @@ def _read_image(path: Path, _modified: int, _size: int) -> Image:
 
 def _offset(address: int, count: int) -> int | None:
     """Offset in SRAM followed by flash, as ``Image.pages`` counts; None where the range is not wholly inside one."""
-    if SRAM_BASE <= address and address + count <= SRAM_BASE + SRAM_BYTES:
+    if address >= SRAM_BASE and address + count <= SRAM_BASE + SRAM_BYTES:
         return address - SRAM_BASE
-    if FLASH_BASE <= address and address + count <= FLASH_BASE + FLASH_BYTES:
+    if address >= FLASH_BASE and address + count <= FLASH_BASE + FLASH_BYTES:
         return SRAM_BYTES + address - FLASH_BASE
     return None
 

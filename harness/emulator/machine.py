@@ -84,9 +84,10 @@ class Snapshot:
 class Rp2040:
     """An emulated RP2040, core 0, running one ELF image.
 
-    Counts are those of executed code: a core that waits in WFI lets no time pass, sending takes none, and flash answers
-    without waiting, so cycles are an estimate for code that runs from SRAM and a lower bound from flash. The same input in
-    the same pieces gives the same counts. Interrupts are taken in WFI only; their priorities, PSP and WFE are not modelled.
+    Counts are those of executed code: a core that waits in WFI lets no time pass, sending takes none, and flash
+    answers without waiting, so cycles are an estimate for code that runs from SRAM and a lower bound from flash. The
+    same input in the same pieces gives the same counts. Not modelled: interrupts outside WFI, their priorities, PSP,
+    WFE, a second core, DMA, PIO, USB.
     """
 
     def __init__(self, elf: Path):

@@ -22,8 +22,8 @@ UNMODELLED_KEPT: Final = 64
 
 # The order of UNICORN_FUNCTIONS in machine.h.
 _UNICORN_FUNCTIONS: Final = (
-    "open", "close", "ctl", "mem_map_ptr", "mmio_map", "hook_add", "emu_start", "emu_stop", "reg_read_batch",
-    "reg_write_batch", "strerror",
+    "open", "close", "ctl", "mem_map_ptr", "mmio_map", "mem_protect", "hook_add", "emu_start", "emu_stop",
+    "reg_read_batch", "reg_write_batch", "strerror",
 )  # fmt: skip
 
 
@@ -34,12 +34,10 @@ class Fault(ctypes.Structure):
         ("kind", ctypes.c_uint32),
         ("pc", ctypes.c_uint32),
         ("address", ctypes.c_uint32),
-        ("size", ctypes.c_uint32),
     )
     kind: int
     pc: int
     address: int
-    size: int
 
 
 class Counters(ctypes.Structure):
@@ -48,9 +46,8 @@ class Counters(ctypes.Structure):
     _fields_ = (
         ("instructions", ctypes.c_uint64),
         ("cycles", ctypes.c_uint64),
-        ("end", ctypes.c_uint32),
-        ("size", ctypes.c_uint32),
-        ("conditional", ctypes.c_uint32),
+        ("last", ctypes.c_uint64),
+        ("end", ctypes.c_uint64),
     )
     instructions: int
     cycles: int
@@ -145,7 +142,18 @@ def _compile(sources: list[Path], library: Path) -> None:
         aside = Path(scratch) / library.name
         # The baseline of the host's architecture: zig takes the native CPU otherwise, and a cache may be shared.
         command = [
-            *(sys.executable, "-m", "ziglang", "cc", "-shared", "-fPIC", "-std=c11", "-O2", "-mcpu=baseline"),
+            *(
+                sys.executable,
+                "-m",
+                "ziglang",
+                "cc",
+                "-shared",
+                "-fPIC",
+                "-std=c11",
+                "-O2",
+                "-fomit-frame-pointer",
+                "-mcpu=baseline",
+            ),
             *("-Wall", "-Wextra", "-Werror", "-isystem", str(headers), "-o", str(aside)),
             *map(str, sources),
         ]

@@ -11,6 +11,7 @@ from functools import cache, partial
 
 import numpy as np
 from hypothesis import strategies as st
+
 from priot_hil.reference.checks import BoolArray, Int8Array
 
 DRAWN = 251
@@ -35,21 +36,24 @@ class Palette(StrEnum):
 
 
 SHARES = {
-    Palette.EDGES: 64,
-    Palette.EVERY: 64,
-    Palette.SPARSE: 48,
-    Palette.POSITIVE: 24,
-    Palette.SMALL: 16,
-    Palette.SATURATING: 16,
-    Palette.CONSTANT: 16,
-    Palette.ZERO: 8,
+    Palette.EDGES: 8,
+    Palette.EVERY: 8,
+    Palette.SPARSE: 6,
+    Palette.POSITIVE: 3,
+    Palette.SMALL: 2,
+    Palette.SATURATING: 2,
+    Palette.CONSTANT: 2,
+    Palette.ZERO: 1,
 }
-"""How many of the first byte's 256 values select each palette, in the order in which it shrinks."""
+"""How many of 32 arrays come from each palette, in the order in which the choice shrinks."""
+
+ALL = tuple(palette for palette, share in SHARES.items() for _ in range(share))
 
 EXTREME = (Palette.SATURATING, Palette.CONSTANT, Palette.EDGES)
 """Palettes that drive sums to their bounds."""
 
 
+@cache
 def int8_values() -> st.SearchStrategy[int]:
     """One value in -127..127; edges are half of all. Shrinks to 0, then to small magnitudes."""
     return st.sampled_from(EVERY + EDGES * (len(EVERY) // len(EDGES)))
@@ -66,12 +70,9 @@ def int8_arrays(
     Args:
         shape: Of the array; beyond 251 elements the values repeat.
         near: A threshold in -127..127 whose neighbourhood is drawn often; None for no such value.
-        palettes: Those to draw from, equally often; all by their shares where empty.
+        palettes: Those to draw from, equally often; all of them, by their shares, where empty.
     """
-    shares = dict.fromkeys(palettes, 256 // len(palettes)) if palettes else SHARES
-    selector = [palette for palette, share in shares.items() for _ in range(share)]
-    tables = {palette: _table(palette, near) for palette in shares}
-    return _bytes(shape).map(partial(_array, shape, selector, tables))
+    return _bytes(shape).map(partial(_array, shape, near, palettes or ALL))
 
 
 @cache
@@ -80,16 +81,15 @@ def masks(shape: tuple[int, ...]) -> st.SearchStrategy[BoolArray]:
     return _bytes(shape).map(partial(_mask, shape))
 
 
+@cache
 def _bytes(shape: tuple[int, ...]) -> st.SearchStrategy[bytes]:
     size = 1 + min(math.prod(shape), DRAWN)
     return st.binary(min_size=size, max_size=size)
 
 
-def _array(
-    shape: tuple[int, ...], selector: list[Palette], tables: dict[Palette, Int8Array], drawn: bytes
-) -> Int8Array:
-    palette = selector[min(drawn[0], len(selector) - 1)]
-    values = tables[palette][np.frombuffer(drawn, np.uint8, offset=1)]
+def _array(shape: tuple[int, ...], near: int | None, palettes: tuple[Palette, ...], drawn: bytes) -> Int8Array:
+    palette = palettes[drawn[0] * len(palettes) // 256]
+    values = _table(palette, near)[np.frombuffer(drawn, np.uint8, offset=1)]
     if palette is Palette.CONSTANT:
         values = values[:1]
     return np.resize(values, shape)
@@ -101,6 +101,7 @@ def _mask(shape: tuple[int, ...], drawn: bytes) -> BoolArray:
     return np.resize(np.frombuffer(drawn, np.uint8, offset=1) >= least, shape)
 
 
+@cache
 def _table(palette: Palette, near: int | None) -> Int8Array:
     """The 256 values of a palette, the simplest first."""
     match palette:

@@ -3,17 +3,27 @@
 import math
 
 from hypothesis import strategies as st
+
 from priot_hil.reference.engine import KernelCase
 from priot_hil.reference.network import Conv2d, Layer, Linear, Weighted, output_shape, weight_shape
 from priot_hil.reference.run import MethodKind
 
 from .arrays import EXTREME, Palette, int8_arrays, masks
 from .methods import mus, shift_triples, thetas
-from .networks import FLAT_BEHIND, IMAGE_BEHIND, VECTOR_BEHIND, Shape, Sizes, conv2ds, layers_behind
+from .networks import FLAT_BEHIND, IMAGE_BEHIND, VECTOR_BEHIND, Shape, Sizes, draw_behind, draw_conv2d
 
 KERNEL_SIZES = Sizes(channels=3, side=8, features=24)
 PRIOT_POSITIONS = 1048
 """Positions whose score gradient still fits int32: 127**3 * 1048 <= 2**31 - 1."""
+
+LAYERS = st.sampled_from(("linear", "conv2d", "conv2d"))
+EXTREMES = st.sampled_from(("wide", "tall", "scored positions", "positions"))
+BOUNDARIES = st.sampled_from(((1, 8, 131), (1, 131, 8), (1, 4, 262), (1, 32, 32)))
+NITI = ((MethodKind.NITI_DYNAMIC, True), (MethodKind.NITI_STATIC, False))
+PRIOT = tuple((kind, dynamic) for kind in (MethodKind.PRIOT, MethodKind.PRIOT_S) for dynamic in (True, False))
+NITI_KINDS = st.sampled_from(NITI)
+KINDS = st.sampled_from(NITI + PRIOT)
+"""Methods, and whether their shifts are dynamic."""
 
 
 @st.composite
@@ -29,7 +39,7 @@ def kernel_cases(draw: st.DrawFn, sizes: Sizes = KERNEL_SIZES) -> KernelCase:
     """
     layer: Weighted
     orders: tuple[str, ...]
-    if draw(st.sampled_from(("linear", "conv2d", "conv2d"))) == "linear":
+    if draw(LAYERS) == "linear":
         features = st.integers(1, sizes.features)
         layer = Linear(draw(features), draw(features))
         shape: Shape = (layer.in_features,)
@@ -37,9 +47,9 @@ def kernel_cases(draw: st.DrawFn, sizes: Sizes = KERNEL_SIZES) -> KernelCase:
     else:
         side = st.integers(1, sizes.side)
         shape = (draw(st.integers(1, sizes.channels)), draw(side), draw(side))
-        layer = draw(conv2ds(shape, sizes))
+        layer = draw_conv2d(draw, shape, sizes)
         orders = IMAGE_BEHIND + FLAT_BEHIND
-    behind = draw(layers_behind(output_shape(layer, shape, "layer"), orders))
+    behind = draw_behind(draw, output_shape(layer, shape, "layer"), orders)
     return _case(draw, layer, behind, shape)
 
 
@@ -55,7 +65,7 @@ def extreme_kernel_cases(draw: st.DrawFn, arena: int = 200_000) -> KernelCase:
     """
     layer: Weighted
     shape: Shape
-    match draw(st.sampled_from(("wide", "tall", "scored positions", "positions"))):
+    match draw(EXTREMES):
         case "wide":
             layer = Linear(min(arena // 3, 133_000) - draw(st.integers(0, 9)), 1)
             shape = (layer.in_features,)
@@ -63,7 +73,7 @@ def extreme_kernel_cases(draw: st.DrawFn, arena: int = 200_000) -> KernelCase:
             layer = Linear(1, min(arena // 4, 133_000) - draw(st.integers(0, 9)))
             shape = (1,)
         case "scored positions":
-            layer, shape = Conv2d(1, 1, 1), draw(st.sampled_from(((1, 8, 131), (1, 131, 8), (1, 4, 262), (1, 32, 32))))
+            layer, shape = Conv2d(1, 1, 1), draw(BOUNDARIES)
         case _:
             side = math.isqrt(arena // 3) - draw(st.integers(0, 9))
             layer, shape = Conv2d(1, 1, draw(st.integers(1, 3))), (1, side, side)
@@ -76,9 +86,7 @@ def _case(
     """The method and the arrays of a stage."""
     output = output_shape(layer, shape, "layer")
     positions = math.prod(output[1:])
-    kinds = [kind for kind in MethodKind if positions <= PRIOT_POSITIONS or not kind.learns_scores]
-    kind = draw(st.sampled_from(kinds))
-    dynamic = kind is MethodKind.NITI_DYNAMIC or (kind.learns_scores and draw(st.booleans()))
+    kind, dynamic = draw(KINDS if positions <= PRIOT_POSITIONS else NITI_KINDS)
     theta = draw(thetas()) if kind.learns_scores else None
     for following in behind:
         output = output_shape(following, output, "layer")

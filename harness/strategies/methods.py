@@ -4,37 +4,51 @@ from collections.abc import Sequence
 from functools import cache
 
 from hypothesis import strategies as st
+
 from priot_hil.reference.run import LossRounding, Method, MethodKind, Shifts
 
-ALL_SHIFTS = tuple(range(32))
 USUAL_THETAS = (0, -64, -127, 127, -1, 1)
+NEAR = (-2, -1, 0, 1, 2)
 
 
 @cache
 def shifts(center: int = 8) -> st.SearchStrategy[int]:
     """A shift 0..31, every second one within 2 of `center`. Shrinks to 0."""
-    near = tuple(min(max(center + step, 0), 31) for step in (-2, -1, 0, 1, 2))
-    return st.sampled_from(ALL_SHIFTS + near * 6)
+    return st.sampled_from(_shift_table(center))
 
 
+@cache
 def shift_triples(fan_in: int, positions: int, learns_scores: bool) -> st.SearchStrategy[Shifts]:
     """The three shifts of a layer, often those that suit values of full range; any of them may be wild.
+
+    Shrinks to three zeros.
 
     Args:
         fan_in: Products in each forward sum.
         positions: Products in each gradient sum.
         learns_scores: Whether the gradient is multiplied by the weight once more.
     """
-    forward = 6 + fan_in.bit_length() // 2
-    gradient = 7 + positions.bit_length() // 2 + (6 if learns_scores else 0)
-    return st.builds(Shifts, shifts(forward), shifts(forward), shifts(gradient))
+    forward = _shift_table(6 + fan_in.bit_length() // 2)
+    gradient = _shift_table(7 + positions.bit_length() // 2 + (6 if learns_scores else 0))
+    # Three bytes are one draw, which is quicker than three.
+    return st.binary(min_size=3, max_size=3).map(lambda b: Shifts(forward[b[0]], forward[b[1]], gradient[b[2]]))
 
 
+@cache
+def _shift_table(center: int) -> tuple[int, ...]:
+    """256 shifts, the first 32 are 0..31 in their order."""
+    wild = tuple(range(32)) * 4
+    near = tuple(min(max(center + NEAR[k % len(NEAR)], 0), 31) for k in range(128))
+    return wild + near
+
+
+@cache
 def mus() -> st.SearchStrategy[int]:
     """The bit width of an update, 0..7. Shrinks to 0."""
     return st.integers(0, 7)
 
 
+@cache
 def thetas() -> st.SearchStrategy[int]:
     """A threshold -127..127, every second one usual or extreme. Shrinks to 0."""
     return st.sampled_from(USUAL_THETAS * 40 + tuple(range(-127, 128)))

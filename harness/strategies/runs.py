@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 from hypothesis import strategies as st
+
 from priot_hil.reference.checks import Int8Array
 from priot_hil.reference.network import Network
 from priot_hil.reference.run import Method, MethodKind, Model, Shifts, State

@@ -2,13 +2,12 @@
 
 from dataclasses import dataclass
 
-from priot_hil.reference.engine import KernelCase
-from priot_hil.reference.run import Shifts
-
 from oracle import passes
 from oracle.arithmetic import requantize
 from oracle.methods import Edges
 from oracle.tensors import Tensor, each
+from priot_hil.reference.engine import KernelCase
+from priot_hil.reference.run import Shifts
 
 
 @dataclass

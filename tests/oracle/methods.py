@@ -2,10 +2,9 @@
 
 from dataclasses import dataclass
 
-from priot_hil.reference.run import MethodKind
-
 from oracle.arithmetic import clip, psto_shift
 from oracle.tensors import Tensor, each, filled, flat, shape_of
+from priot_hil.reference.run import MethodKind
 
 
 @dataclass

@@ -1,10 +1,9 @@
 """One layer of any type: its output, the error to its input, the gradient of its weights."""
 
-from priot_hil.reference.network import Conv2d, Layer, Linear, MaxPool2d, Relu
-
 from oracle import layers
 from oracle.arithmetic import bit_width
 from oracle.tensors import Tensor, each, flat, shape_of
+from priot_hil.reference.network import Conv2d, Layer, Linear, MaxPool2d, Relu
 
 
 def accumulate(layer: Conv2d | Linear, weights: Tensor, value: Tensor) -> Tensor:

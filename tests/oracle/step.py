@@ -3,14 +3,13 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from priot_hil.reference.network import Conv2d, Linear
-from priot_hil.reference.run import LossRounding, Method, Model, Shifts, State
-
 from oracle import passes
 from oracle.arithmetic import Generator, requantize
 from oracle.loss import loss_error, prediction
 from oracle.methods import Edges
 from oracle.tensors import Tensor, each, flat
+from priot_hil.reference.network import Conv2d, Linear
+from priot_hil.reference.run import LossRounding, Method, Model, Shifts, State
 
 
 @dataclass

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from priot_hil.reference.network import Conv2d, Flatten, Layer, Linear, MaxPool2d, Network, Relu
-from priot_hil.reference.run import LossRounding, Method, MethodKind, Model, Shifts, State, check_run
 
 from oracle.step import Oracle
 from oracle.tensors import flat
+from priot_hil.reference.network import Conv2d, Flatten, Layer, Linear, MaxPool2d, Network, Relu
+from priot_hil.reference.run import LossRounding, Method, MethodKind, Model, Shifts, State, check_run
 
 GOLDEN = Path(__file__).parents[1] / "capsules" / "golden"
 CAPSULES = sorted(GOLDEN.glob("*.npz"))

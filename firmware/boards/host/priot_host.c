@@ -14,19 +14,16 @@ static const uint8_t build_id[PRIOT_BUILD_ID_BYTES] = PRIOT_HOST_BUILD_ID;
 static const uint8_t unique_id[8];
 
 /* Nobody reads frames here. */
-static void discard(const uint8_t *bytes, size_t count)
-{
+static void discard(const uint8_t *bytes, size_t count) {
     (void)bytes;
     (void)count;
 }
 
-size_t priot_host_bytes(void)
-{
+size_t priot_host_bytes(void) {
     return sizeof(host);
 }
 
-void priot_host_create(void *memory, uint8_t *arena, size_t arena_bytes)
-{
+void priot_host_create(void *memory, uint8_t *arena, size_t arena_bytes) {
     host *self = memory;
 
     self->board = (priot_board){
@@ -39,8 +36,7 @@ void priot_host_create(void *memory, uint8_t *arena, size_t arena_bytes)
     priot_device_init(&self->device, &self->board, arena, arena_bytes);
 }
 
-void priot_host_set_dataset(void *memory, const uint8_t *dataset, uint32_t dataset_bytes)
-{
+void priot_host_set_dataset(void *memory, const uint8_t *dataset, uint32_t dataset_bytes) {
     host *self = memory;
 
     self->board.dataset = dataset;
@@ -48,8 +44,7 @@ void priot_host_set_dataset(void *memory, const uint8_t *dataset, uint32_t datas
 }
 
 int priot_host_command(void *memory, uint8_t command, const uint8_t *request, size_t request_bytes, uint8_t *response,
-                       size_t *response_bytes)
-{
+                       size_t *response_bytes) {
     host *self = memory;
 
     return (int)priot_device_command(&self->device, command, request, request_bytes, response, response_bytes);

@@ -21,8 +21,7 @@ static priot_device device;
 static bool restart;
 
 /* A host that has gone away takes its process along. */
-static void send(const uint8_t *bytes, size_t count)
-{
+static void send(const uint8_t *bytes, size_t count) {
     while (count > 0) {
         ssize_t written = write(STDOUT_FILENO, bytes, count);
         if (written < 0 && errno == EINTR) {
@@ -36,13 +35,11 @@ static void send(const uint8_t *bytes, size_t count)
     }
 }
 
-static void reset(void)
-{
+static void reset(void) {
     restart = true;
 }
 
-static bool load_dataset(const char *path, uint32_t *bytes)
-{
+static bool load_dataset(const char *path, uint32_t *bytes) {
     FILE *file = fopen(path, "rb");
     if (!file) {
         fprintf(stderr, "error: cannot read the dataset %s: %s\n", path, strerror(errno));
@@ -57,8 +54,7 @@ static bool load_dataset(const char *path, uint32_t *bytes)
     return whole;
 }
 
-int main(int argc, char **argv)
-{
+int main(int argc, char **argv) {
     uint8_t bytes[4096];
     uint32_t dataset_bytes = 0;
     ssize_t count;
@@ -86,7 +82,7 @@ int main(int argc, char **argv)
         if (count < 0 && errno != EINTR) {
             return 1;
         }
-        for (ssize_t i = 0; i < count; i++) {
+        for (ssize_t i = 0; i < count; ++i) {
             priot_link_receive(&device, bytes[i]);
             if (restart) {
                 restart = false;

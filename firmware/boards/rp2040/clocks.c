@@ -4,16 +4,14 @@
 
 static uint64_t epoch_us; /* TIMER when SysTick began to count */
 
-void peripherals_restart(uint32_t mask)
-{
+void peripherals_restart(uint32_t mask) {
     SET(RESETS_RESET) = mask;
     CLEAR(RESETS_RESET) = mask;
     while ((REGISTER(RESETS_DONE) & mask) != mask) {
     }
 }
 
-static void crystal_start(void)
-{
+static void crystal_start(void) {
     REGISTER(XOSC_CTRL) = 0xaa0u; /* 1 to 15 MHz */
     REGISTER(XOSC_STARTUP) = 47u; /* about 1 ms in units of 256 periods of 12 MHz */
     SET(XOSC_CTRL) = 0xfabu << 12;
@@ -21,8 +19,7 @@ static void crystal_start(void)
     }
 }
 
-static void pll_start(void)
-{
+static void pll_start(void) {
     peripherals_restart(RESET_PLL_SYS);
     REGISTER(PLL_SYS_CS) = 1u; /* 12 MHz / 1 */
     REGISTER(PLL_SYS_FBDIV) = 125u; /* VCO at 1500 MHz */
@@ -34,14 +31,12 @@ static void pll_start(void)
 }
 
 /* A glitchless switch is over when the one-hot SELECTED shows the new source. */
-static void await_selected(uint32_t selected, uint32_t source)
-{
+static void await_selected(uint32_t selected, uint32_t source) {
     while (REGISTER(selected) != 1u << source) {
     }
 }
 
-static uint64_t timer_us(void)
-{
+static uint64_t timer_us(void) {
     uint32_t high, low;
     do {
         high = REGISTER(TIMER_RAWH);
@@ -50,8 +45,7 @@ static uint64_t timer_us(void)
     return (uint64_t)high << 32 | low;
 }
 
-void clocks_start(void)
-{
+void clocks_start(void) {
     REGISTER(CLK_SYS_CTRL) = 0; /* off the PLL, onto clk_ref */
     await_selected(CLK_SYS_SELECTED, 0);
     crystal_start();
@@ -71,8 +65,7 @@ void clocks_start(void)
 }
 
 /* SysTick gives the low 24 bits. TIMER, a few hundred cycles off at most, tells how often they went round. */
-uint64_t clocks_cycles(void)
-{
+uint64_t clocks_cycles(void) {
     uint32_t low = 0u - REGISTER(SYSTICK_CVR);
     uint64_t near = (timer_us() - epoch_us) * CLOCK_MHZ;
     uint32_t ahead = (low - (uint32_t)near) & 0xffffffu;

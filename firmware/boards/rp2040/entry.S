@@ -9,12 +9,12 @@
     .type priot_entry, %function
     .thumb_func
 priot_entry:
-    cpsie i
     ldr r0, =priot_vectors
     ldr r1, =0xe000ed08             /* VTOR */
     str r0, [r1]
     ldr r0, =__stack_top
     msr msp, r0
+    cpsie i
     ldr r0, =priot_start
     bx r0
     .ltorg

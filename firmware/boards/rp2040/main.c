@@ -18,8 +18,7 @@ static const uint8_t unique_id[8];
 static priot_board board;
 static priot_device device;
 
-int main(void)
-{
+int main(void) {
     clocks_start();
     uart_start();
     board = (priot_board){

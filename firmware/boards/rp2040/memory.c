@@ -11,63 +11,64 @@ int memcmp(const void *left, const void *right, size_t count);
 /* Words that may alias memory of any type. */
 typedef uint32_t __attribute__((may_alias)) word;
 
-static int both_aligned(const void *a, const void *b)
-{
+static int both_aligned(const void *a, const void *b) {
     return (((uintptr_t)a | (uintptr_t)b) & 3u) == 0;
 }
 
-void *memcpy(void *restrict to, const void *restrict from, size_t count)
-{
-    uint8_t *out = to;
-    const uint8_t *in = from;
-
-    if (both_aligned(out, in)) {
-        for (; count >= 16; count -= 16, out += 16, in += 16) {
-            word a = ((const word *)in)[0], b = ((const word *)in)[1];
-            word c = ((const word *)in)[2], d = ((const word *)in)[3];
-            ((word *)out)[0] = a;
-            ((word *)out)[1] = b;
-            ((word *)out)[2] = c;
-            ((word *)out)[3] = d;
+/* Upwards; also right where `to` lies below an overlapping `from`. Four words at a time: load them all, then store. */
+static void copy_up(uint8_t *to, const uint8_t *from, size_t count) {
+    if (both_aligned(to, from)) {
+        for (; count >= 16; count -= 16, to += 16, from += 16) {
+            word a = ((const word *)from)[0], b = ((const word *)from)[1];
+            word c = ((const word *)from)[2], d = ((const word *)from)[3];
+            ((word *)to)[0] = a;
+            ((word *)to)[1] = b;
+            ((word *)to)[2] = c;
+            ((word *)to)[3] = d;
         }
-        for (; count >= 4; count -= 4, out += 4, in += 4) {
-            *(word *)out = *(const word *)in;
+        for (; count >= 4; count -= 4, to += 4, from += 4) {
+            *(word *)to = *(const word *)from;
         }
     }
     while (count-- > 0) {
-        *out++ = *in++;
+        *to++ = *from++;
     }
-    return to;
 }
 
-void *memmove(void *to, const void *from, size_t count)
-{
-    uint8_t *out = to;
-    const uint8_t *in = from;
-
-    if ((uintptr_t)out - (uintptr_t)in >= count) {
-        return memcpy(to, from, count); /* which goes upwards: right unless `to` lies inside `from` */
-    }
-    if (both_aligned(out, in)) {
-        for (; count % 4 != 0; count--) {
-            out[count - 1] = in[count - 1];
+/* From the end; for `to` inside `from`. */
+static void copy_down(uint8_t *to, const uint8_t *from, size_t count) {
+    if (both_aligned(to, from)) {
+        for (; count % 4 != 0; --count) {
+            to[count - 1] = from[count - 1];
         }
         for (; count > 0; count -= 4) {
-            *(word *)(out + count - 4) = *(const word *)(in + count - 4);
+            *(word *)(to + count - 4) = *(const word *)(from + count - 4);
         }
     }
-    for (; count > 0; count--) {
-        out[count - 1] = in[count - 1];
+    for (; count > 0; --count) {
+        to[count - 1] = from[count - 1];
+    }
+}
+
+void *memcpy(void *restrict to, const void *restrict from, size_t count) {
+    copy_up(to, from, count);
+    return to;
+}
+
+void *memmove(void *to, const void *from, size_t count) {
+    if ((uintptr_t)to - (uintptr_t)from >= count) {
+        copy_up(to, from, count);
+    } else {
+        copy_down(to, from, count);
     }
     return to;
 }
 
-void *memset(void *to, int value, size_t count)
-{
+void *memset(void *to, int value, size_t count) {
     uint8_t *out = to;
     word pattern = (uint8_t)value * 0x01010101u;
 
-    for (; count > 0 && ((uintptr_t)out & 3u) != 0; count--) {
+    for (; count > 0 && ((uintptr_t)out & 3u) != 0; --count) {
         *out++ = (uint8_t)value;
     }
     for (; count >= 4; count -= 4, out += 4) {
@@ -79,11 +80,10 @@ void *memset(void *to, int value, size_t count)
     return to;
 }
 
-int memcmp(const void *left, const void *right, size_t count)
-{
+int memcmp(const void *left, const void *right, size_t count) {
     const uint8_t *a = left, *b = right;
 
-    for (; count > 0; count--, a++, b++) {
+    for (; count > 0; --count, ++a, ++b) {
         if (*a != *b) {
             return *a < *b ? -1 : 1;
         }

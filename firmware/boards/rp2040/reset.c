@@ -15,8 +15,7 @@ __attribute__((section(".bss.noinit"))) static struct {
     priot_fault fault;
 } witness;
 
-priot_reset_cause reset_cause(void)
-{
+priot_reset_cause reset_cause(void) {
     uint32_t why = witness.why;
     witness.why = 0;
     if (why == WHY_REQUESTED) {
@@ -28,15 +27,13 @@ priot_reset_cause reset_cause(void)
     return REGISTER(WATCHDOG_REASON) ? PRIOT_RESET_WATCHDOG : PRIOT_RESET_POWER_ON;
 }
 
-const priot_fault *reset_fault(void)
-{
+const priot_fault *reset_fault(void) {
     return witness.fault.valid == PRIOT_FAULT_VALID ? &witness.fault : NULL;
 }
 
 /* After a reset the bootrom enters flash. For an image in SRAM it has to find the entry in the watchdog's scratch
  * registers (RP2040 datasheet, section 2.8.1.1), in the form in which it leaves it there itself. */
-static void point_bootrom_here(void)
-{
+static void point_bootrom_here(void) {
     const uint32_t magic = 0xb007c0d3u;
     uint32_t entry = (uint32_t)(uintptr_t)priot_entry;
 
@@ -48,8 +45,7 @@ static void point_bootrom_here(void)
     }
 }
 
-static _Noreturn void restart(uint32_t why)
-{
+static _Noreturn void restart(uint32_t why) {
     witness.why = why;
     point_bootrom_here();
     __asm volatile("dsb" ::: "memory");
@@ -58,8 +54,7 @@ static _Noreturn void restart(uint32_t why)
     }
 }
 
-_Noreturn void reset_request(void)
-{
+_Noreturn void reset_request(void) {
     uart_flush();
     restart(WHY_REQUESTED);
 }
@@ -67,8 +62,7 @@ _Noreturn void reset_request(void)
 /* From priot_fault_entry: `frame` is where the core stacked r0-r3, r12, lr, pc and xpsr, if that is in SRAM at all. */
 _Noreturn void priot_fault_record(const uint32_t *frame);
 
-_Noreturn void priot_fault_record(const uint32_t *frame)
-{
+_Noreturn void priot_fault_record(const uint32_t *frame) {
     static const uint32_t nothing[8];
     uint32_t at = (uint32_t)(uintptr_t)frame;
 

@@ -26,9 +26,8 @@ __attribute__((section(".vectors"), used)) const vector_table priot_vectors = {
 
 _Static_assert(UART0_VECTOR == 20, "uart_interrupt stands at its place above");
 
-_Noreturn void priot_start(void)
-{
-    for (uint32_t *to = __bss_start; to < __bss_end; to++) {
+_Noreturn void priot_start(void) {
+    for (uint32_t *to = __bss_start; to < __bss_end; ++to) {
         *to = 0;
     }
     main();

@@ -13,8 +13,7 @@ static struct {
     uint8_t bytes[RING_BYTES];
 } ring;
 
-void uart_start(void)
-{
+void uart_start(void) {
     ring.written = ring.read = ring.lost = 0;
     peripherals_restart(RESET_IO_BANK0 | RESET_PADS_BANK0 | RESET_UART0);
     REGISTER(PADS_GPIO1) = PAD_INPUT_PULLED_UP;
@@ -29,8 +28,7 @@ void uart_start(void)
     REGISTER(NVIC_ISER) = 1u << UART0_IRQ;
 }
 
-void uart_interrupt(void)
-{
+void uart_interrupt(void) {
     REGISTER(UART0_ICR) = UART_RX_INTERRUPTS;
     while (!(REGISTER(UART0_FR) & UART_FR_RX_EMPTY)) {
         uint32_t data = REGISTER(UART0_DR);
@@ -47,8 +45,7 @@ void uart_interrupt(void)
 }
 
 /* With interrupts masked, one that comes between the look and the sleep still ends the sleep. */
-void uart_wait(void)
-{
+void uart_wait(void) {
     __asm volatile("cpsid i" ::: "memory");
     if (ring.read == ring.written) {
         __asm volatile("wfi" ::: "memory");
@@ -56,8 +53,7 @@ void uart_wait(void)
     __asm volatile("cpsie i" ::: "memory");
 }
 
-bool uart_take(uint8_t *byte)
-{
+bool uart_take(uint8_t *byte) {
     if (ring.read == ring.written) {
         return false;
     }
@@ -66,17 +62,15 @@ bool uart_take(uint8_t *byte)
     return true;
 }
 
-void uart_send(const uint8_t *bytes, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
+void uart_send(const uint8_t *bytes, size_t count) {
+    for (size_t i = 0; i < count; ++i) {
         while (REGISTER(UART0_FR) & UART_FR_TX_FULL) {
         }
         REGISTER(UART0_DR) = bytes[i];
     }
 }
 
-void uart_flush(void)
-{
+void uart_flush(void) {
     while (REGISTER(UART0_FR) & UART_FR_BUSY) {
     }
 }

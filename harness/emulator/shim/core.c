@@ -31,7 +31,7 @@ static uint32_t *reg(machine *m, uint32_t offset) {
 
 /* Counter and wraps of SysTick, from the cycles since it was cleared: 0, then down from the reload value to 0. */
 static uint32_t systick(machine *m, uint64_t *wraps) {
-    uint64_t elapsed = m->state.counters.cycles - m->state.systick_zero;
+    uint64_t elapsed = m->now - m->state.systick_zero;
     uint64_t period = (uint64_t)*reg(m, SYST_RVR) + 1u;
     *wraps = elapsed / period;
     return elapsed == 0 ? 0u : (uint32_t)(period - 1u - (elapsed - 1u) % period);
@@ -67,7 +67,7 @@ static void systick_write(machine *m, uint32_t offset, uint32_t value) {
             return;
         }
     }
-    m->state.systick_zero = m->state.counters.cycles;
+    m->state.systick_zero = m->now;
     m->state.systick_wraps = 0;
 }
 

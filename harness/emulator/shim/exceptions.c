@@ -24,6 +24,13 @@ void core_save(machine *m) {
     m->api.reg_read_batch(m->uc, (int *)register_ids, values, REGISTERS);
 }
 
+uint32_t core_pc(machine *m) {
+    uint32_t pc = 0;
+    void *value = &pc;
+    m->api.reg_read_batch(m->uc, (int *)&register_ids[PC], &value, 1);
+    return pc;
+}
+
 void core_load(machine *m) {
     void *values[REGISTERS];
     uint32_t pc = m->state.registers[PC];
@@ -67,7 +74,7 @@ bool exception_enter(machine *m, uint32_t number) {
     core_load(m);
     m->state.depth++;
     m->state.counters.cycles += ENTRY_CYCLES;
-    m->state.counters.conditional = 0;
+    m->state.counters.last = 0;
     return true;
 }
 
@@ -86,6 +93,6 @@ bool exception_leave(machine *m) {
     registers[XPSR] = (frame[7] & XPSR_FLAGS) | XPSR_THUMB;
     core_load(m);
     m->state.depth--;
-    m->state.counters.conditional = 0;
+    m->state.counters.last = 0;
     return true;
 }

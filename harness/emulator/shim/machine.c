@@ -7,31 +7,40 @@
 #define CODE_BUFFER (32u << 20) /* of the translator; its own default reserves 1 GiB a machine */
 #define CPU_MODEL UC_CPU_ARM_CORTEX_M0
 
+/* Text is not writable, data not executable. */
 static bool fill_tlb(uc_engine *uc, uint64_t address64, uc_mem_type type, uc_tlb_entry *entry, void *user) {
     (void)uc;
-    (void)type;
-    const machine *m = user;
+    machine *m = user;
     uint32_t address = (uint32_t)address64;
+    uint32_t needed = type == UC_MEM_FETCH ? UC_PROT_EXEC : type == UC_MEM_WRITE ? UC_PROT_WRITE : UC_PROT_READ;
     entry->paddr = address64 & ~(uint64_t)(PAGE_BYTES - 1u);
     if (in_sram(address, 1)) {
         entry->perms = m->pages[(address - SRAM_BASE) / PAGE_BYTES];
     } else if (address - FLASH_BASE < FLASH_BYTES) {
-        entry->perms = m->pages[(SRAM_BYTES + address - FLASH_BASE) / PAGE_BYTES];
+        /* Writes are refused by the memory map, which knows their address. */
+        entry->perms = m->pages[(SRAM_BYTES + address - FLASH_BASE) / PAGE_BYTES] | UC_PROT_WRITE;
     } else {
         /* Unicorn probes the address that it is to stop at, EXC_RETURN, as if it were text. */
         entry->perms = UC_PROT_READ | UC_PROT_WRITE | (address >= 0xf0000000u ? UC_PROT_EXEC : 0);
     }
+    if (!(entry->perms & needed)) {
+        m->denied = type == UC_MEM_FETCH ? FAULT_FETCH : type == UC_MEM_WRITE ? FAULT_WRITE : FAULT_READ;
+        m->touched = m->denied == FAULT_FETCH ? 0 : address;
+    }
     return true;
 }
 
-/* Notes the address; refusing makes Unicorn stop at the faulting instruction. */
+/* Grants what peripheral_map has forbidden. For the rest notes the address; refusing makes Unicorn stop there. */
 static bool note_access(uc_engine *uc, uc_mem_type type, uint64_t address, int size, int64_t value, void *user) {
     (void)uc;
-    (void)type;
+    (void)size;
     (void)value;
     machine *m = user;
-    m->state.fault.address = (uint32_t)address;
-    m->state.fault.size = (uint32_t)size;
+    if (peripheral_is_exact((uint32_t)address)) {
+        m->now = cycles_before(m, core_pc(m));
+        return true;
+    }
+    m->touched = type == UC_MEM_FETCH_UNMAPPED || type == UC_MEM_FETCH_PROT ? 0 : (uint32_t)address;
     return false;
 }
 
@@ -51,7 +60,7 @@ static uc_err map_memory(machine *m) {
     uc_err error = m->api.mem_map_ptr(m->uc, 0, ROM_BYTES, UC_PROT_READ, m->rom);
     error = error ? error : m->api.mem_map_ptr(m->uc, SRAM_BASE, SRAM_BYTES, UC_PROT_ALL, m->sram);
     error = error ? error : m->api.mem_map_ptr(m->uc, FLASH_BASE, FLASH_BYTES, UC_PROT_READ | UC_PROT_EXEC, m->flash);
-    return error ? error : peripheral_map(m) ? UC_ERR_OK : UC_ERR_MAP;
+    return error ? error : peripheral_map(m);
 }
 
 /* Unicorn makes every access slow that a memory hook may see: none may cover SRAM. */

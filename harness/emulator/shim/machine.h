@@ -16,7 +16,7 @@
 
 /* Unicorn is not linked: Python hands over these addresses, in this order, from the library that it has loaded. */
 #define UNICORN_FUNCTIONS(X) \
-    X(open) X(close) X(ctl) X(mem_map_ptr) X(mmio_map) X(hook_add) X(emu_start) X(emu_stop) X(reg_read_batch) \
+    X(open) X(close) X(ctl) X(mem_map_ptr) X(mmio_map) X(mem_protect) X(hook_add) X(emu_start) X(emu_stop) X(reg_read_batch) \
     X(reg_write_batch) X(strerror)
 #define POINTER(name) __typeof__(uc_##name) *name;
 typedef struct {
@@ -47,8 +47,7 @@ typedef enum {
 typedef struct {
     uint32_t kind;
     uint32_t pc;
-    uint32_t address; /* of a FAULT_READ or FAULT_WRITE */
-    uint32_t size;
+    uint32_t address; /* of a FAULT_READ or FAULT_WRITE; in text only its page is known */
 } machine_fault;
 
 enum { R0, R1, R2, R3, R12 = 12, SP, LR, PC, XPSR, PRIMASK, CONTROL, REGISTERS };
@@ -56,9 +55,8 @@ enum { R0, R1, R2, R3, R12 = 12, SP, LR, PC, XPSR, PRIMASK, CONTROL, REGISTERS }
 typedef struct {
     uint64_t instructions;
     uint64_t cycles;
-    uint32_t end;         /* address behind the last block */
-    uint32_t size;        /* of the last block in bytes */
-    uint32_t conditional; /* the last block ends in a conditional branch */
+    uint64_t last; /* the last block's cost, see counting.c; 0 when it does not matter any more */
+    uint64_t end;  /* address behind it */
 } machine_counters;
 
 #define UART_FIFO 32u
@@ -113,6 +111,9 @@ typedef struct {
     machine_stop requested;         /* by a callback, during one uc_emu_start */
     uint64_t requested_instructions; /* counted then */
     int interrupt;                  /* QEMU's exception number, or -1 */
+    fault_kind denied;              /* what fill_tlb refused during it */
+    uint32_t touched;               /* address of a refused access, or 0 */
+    uint64_t now;                   /* cycles before the instruction that accesses TIMER or the core's registers */
     uint64_t attention;             /* cycles at which attend() is due */
     double slice_end;               /* host clock, seconds */
     uint32_t unmodelled[UNMODELLED_KEPT];
@@ -121,14 +122,17 @@ typedef struct {
 
 /* counting.c */
 void count_block(uc_engine *uc, uint64_t address, uint32_t size, void *user);
-void count_back(machine *m, uint32_t from); /* takes back what the last block counted from address `from` on */
+uint32_t last_block(const machine *m); /* where the last block starts */
+uint64_t cycles_before(const machine *m, uint32_t pc); /* `pc` within the last block */
+void count_back(machine *m, uint32_t from);            /* takes back what it counted from address `from` on */
 
 /* run.c */
 void attend(machine *m, uint64_t instructions_before); /* the host's clock and the watchdog */
 void request_stop(machine *m, machine_stop why, uint64_t instructions_before);
 
 /* peripherals.c, uart.c, core.c: registers; addresses without their alias bits, narrow writes already widened */
-bool peripheral_map(machine *m);
+uc_err peripheral_map(machine *m);
+bool peripheral_is_exact(uint32_t address); /* whether an access needs `now` */
 void peripheral_reset(machine *m);
 uint32_t *stored_value(machine *m, uint32_t address, uint32_t reset_value);
 void note_unmodelled(machine *m, uint32_t address);
@@ -147,6 +151,7 @@ bool exception_enter(machine *m, uint32_t number);
 bool exception_leave(machine *m);
 void core_load(machine *m); /* state.registers -> Unicorn */
 void core_save(machine *m); /* Unicorn -> state.registers */
+uint32_t core_pc(machine *m);
 
 /* queue.c */
 bool queue_put(byte_queue *q, const uint8_t *bytes, size_t count);

@@ -84,7 +84,7 @@ bool in_reset(machine *m, uint32_t bit) {
 /* TIMER counts the watchdog's tick: microseconds, when the firmware has started it. */
 static uint32_t timer_read(machine *m, uint32_t offset) {
     bool ticks = (*reg(m, WATCHDOG_TICK) & 0x200u) && (*reg(m, WATCHDOG_TICK) & 0x1ffu) && !in_reset(m, 21);
-    uint64_t microseconds = ticks ? m->state.counters.cycles / CYCLES_PER_MICROSECOND : 0;
+    uint64_t microseconds = ticks ? m->now / CYCLES_PER_MICROSECOND : 0;
     switch (offset) {
     case 0x08: /* TIMEHR, latched by TIMELR */
         return m->state.timer_high;
@@ -199,56 +199,66 @@ static uint32_t widen(uint32_t value, unsigned size) {
     return size == 1 ? (value & 0xffu) * 0x01010101u : size == 2 ? (value & 0xffffu) * 0x00010001u : value;
 }
 
+static void write_plain(machine *m, uint32_t address, unsigned size, uint64_t value) {
+    write_word(m, address & ~3u, widen((uint32_t)value, size));
+}
+
 static uint64_t read_bus(machine *m, uint32_t address, unsigned size) {
     uint32_t word = read_word(m, address & ~3u, false) >> (address & 3u) * 8u;
     return size == 1 ? word & 0xffu : size == 2 ? word & 0xffffu : word;
 }
 
 /* APB: address bits 12 and 13 choose write, XOR, set or clear; a narrow write reaches all lanes of the word. */
-static uint64_t read_apb(uc_engine *uc, uint64_t offset, unsigned size, void *user) {
-    (void)uc;
-    return read_bus(user, 0x40000000u + ((uint32_t)offset & ~0x3000u), size);
+static void write_aliased(machine *m, uint32_t address, unsigned size, uint64_t value) {
+    uint32_t target = address & ~0x3003u, word = widen((uint32_t)value, size), alias = address >> 12 & 3u;
+    uint32_t old = alias == 0 ? 0 : read_word(m, target, true);
+    write_word(m, target, alias == 0 ? word : alias == 1 ? old ^ word : alias == 2 ? old | word : old & ~word);
 }
 
-static void write_apb(uc_engine *uc, uint64_t offset, unsigned size, uint64_t value, void *user) {
-    (void)uc;
-    uint32_t address = 0x40000000u + ((uint32_t)offset & ~0x3003u), word = widen((uint32_t)value, size);
-    uint32_t alias = (uint32_t)offset >> 12 & 3u;
-    uint32_t old = alias == 0 ? 0 : read_word(user, address, true);
-    write_word(user, address, alias == 0 ? word : alias == 1 ? old ^ word : alias == 2 ? old | word : old & ~word);
-}
-
-#define PLAIN_REGION(name, base) \
+/* Unicorn tells a callback only the offset within its region, so each region has callbacks of its own. */
+#define REGION(name, base, read_mask, write) \
     static uint64_t read_##name(uc_engine *uc, uint64_t offset, unsigned size, void *user) { \
         (void)uc; \
-        return read_bus(user, (base) + (uint32_t)offset, size); \
+        return read_bus(user, ((base) + (uint32_t)offset) & ~(uint32_t)(read_mask), size); \
     } \
     static void write_##name(uc_engine *uc, uint64_t offset, unsigned size, uint64_t value, void *user) { \
         (void)uc; \
-        write_word(user, (base) + ((uint32_t)offset & ~3u), widen((uint32_t)value, size)); \
+        write(user, (base) + (uint32_t)offset, size, value); \
     }
-PLAIN_REGION(xip, 0x14000000u)
-PLAIN_REGION(ssi, 0x18000000u)
-PLAIN_REGION(ahb, 0x50000000u)
-PLAIN_REGION(sio, 0xd0000000u)
-PLAIN_REGION(ppb, 0xe000e000u)
+REGION(xip, 0x14000000u, 0, write_plain)
+REGION(ssi, 0x18000000u, 0, write_plain)
+REGION(apb, 0x40000000u, 0x3000, write_aliased)
+REGION(timer, 0x40054000u, 0x3000, write_aliased)
+REGION(rest, 0x40058000u, 0x3000, write_aliased)
+REGION(ahb, 0x50000000u, 0, write_plain)
+REGION(sio, 0xd0000000u, 0, write_plain)
+REGION(ppb, 0xe000e000u, 0, write_plain)
 
-bool peripheral_map(machine *m) {
+bool peripheral_is_exact(uint32_t address) {
+    return PERIPHERAL(address) == TIMER || address - PPB < 0x1000u;
+}
+
+uc_err peripheral_map(machine *m) {
     const struct {
         uint32_t base, bytes;
         uc_cb_mmio_read_t read;
         uc_cb_mmio_write_t write;
     } regions[] = {
-        {0x14000000u, 0x1000u, read_xip, write_xip}, {0x18000000u, 0x1000u, read_ssi, write_ssi},
-        {0x40000000u, 0x70000u, read_apb, write_apb}, {0x50000000u, 0x400000u, read_ahb, write_ahb},
-        {0xd0000000u, 0x1000u, read_sio, write_sio}, {0xe000e000u, 0x1000u, read_ppb, write_ppb},
+        {0x14000000u, 0x1000u, read_xip, write_xip},    {0x18000000u, 0x1000u, read_ssi, write_ssi},
+        {0x40000000u, 0x54000u, read_apb, write_apb},   {0x40054000u, 0x4000u, read_timer, write_timer},
+        {0x40058000u, 0x18000u, read_rest, write_rest}, {0x50000000u, 0x400000u, read_ahb, write_ahb},
+        {0xd0000000u, 0x1000u, read_sio, write_sio},    {0xe000e000u, 0x1000u, read_ppb, write_ppb},
     };
-    for (size_t i = 0; i < sizeof regions / sizeof regions[0]; i++) {
-        if (m->api.mmio_map(m->uc, regions[i].base, regions[i].bytes, regions[i].read, m, regions[i].write, m)) {
-            return false;
+    uc_err error = UC_ERR_OK;
+    for (size_t i = 0; i < sizeof regions / sizeof regions[0] && error == UC_ERR_OK; i++) {
+        uint32_t base = regions[i].base, bytes = regions[i].bytes;
+        error = m->api.mmio_map(m->uc, base, bytes, regions[i].read, m, regions[i].write, m);
+        if (error == UC_ERR_OK && peripheral_is_exact(base)) {
+            /* Only before it calls a hook does Unicorn bring PC up to date: access is forbidden, and then granted. */
+            error = m->api.mem_protect(m->uc, base, bytes, UC_PROT_NONE);
         }
     }
-    return true;
+    return error;
 }
 
 /* The watchdog's reason and scratch registers outlive a reset. */

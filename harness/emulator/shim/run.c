@@ -6,7 +6,7 @@
 #include <time.h>
 
 enum { EXCEPTION_HARD_FAULT = 3, EXCEPTION_SVC = 11, EXCEPTION_IRQ0 = 16 };
-enum { QEMU_SVC = 2, QEMU_UNALIGNED = 22, QEMU_DATA_ABORT = 4 };
+enum { QEMU_SVC = 2, QEMU_DATA_ABORT = 4 }; /* the latter: unaligned; all else that aborts is an error of Unicorn */
 #define WFI 0xbf30u
 #define ATTENTION_CYCLES 1000000u /* a few milliseconds of the host */
 
@@ -49,7 +49,7 @@ void machine_reset(machine *m) {
     state->registers[PC] = m->entry;
     state->registers[XPSR] = 0x01000000u;
     state->waiting = state->locked = state->depth = state->hard_fault = 0;
-    state->counters.conditional = 0;
+    state->counters.last = 0;
     core_load(m);
 }
 
@@ -76,6 +76,7 @@ static void raise_fault(machine *m, fault_kind kind, uint32_t pc) {
     machine_state *state = &m->state;
     state->fault.kind = kind;
     state->fault.pc = pc;
+    state->fault.address = m->touched;
     count_back(m, pc);
     if (state->hard_fault || !exception_enter(m, EXCEPTION_HARD_FAULT)) {
         state->locked = 1;
@@ -84,7 +85,7 @@ static void raise_fault(machine *m, fault_kind kind, uint32_t pc) {
     state->hard_fault = state->depth;
 }
 
-static fault_kind kind_of(uc_err error) {
+static fault_kind kind_of(const machine *m, uc_err error) {
     switch (error) {
     case UC_ERR_READ_UNMAPPED:
     case UC_ERR_READ_PROT:
@@ -101,7 +102,7 @@ static fault_kind kind_of(uc_err error) {
     case UC_ERR_INSN_INVALID:
         return FAULT_INSTRUCTION;
     default:
-        return FAULT_EXCEPTION;
+        return m->denied;
     }
 }
 
@@ -120,17 +121,15 @@ static bool stands_behind_wfi(const machine *m, uint32_t pc) {
 static machine_stop run_on(machine *m) {
     machine_state *state = &m->state;
     uint32_t until = state->depth > 1 ? 0xfffffff0u : 0xfffffff8u, pc = state->registers[PC];
-    int pc_id = UC_ARM_REG_PC;
-    void *pc_value = &pc;
     m->requested = STOP_NONE;
     m->interrupt = -1;
-    state->fault.address = state->fault.size = 0;
+    m->denied = FAULT_EXCEPTION;
+    m->touched = 0;
     uc_err error = m->api.emu_start(m->uc, pc | 1u, until, 0, 0);
-    m->api.reg_read_batch(m->uc, &pc_id, &pc_value, 1);
-    state->registers[PC] = pc;
+    state->registers[PC] = pc = core_pc(m);
     if (m->requested != STOP_NONE) {
         if (state->counters.instructions != m->requested_instructions) {
-            count_back(m, state->counters.end - state->counters.size);
+            count_back(m, last_block(m));
         }
         if (m->requested == STOP_RESET) {
             machine_reset(m);
@@ -143,9 +142,9 @@ static machine_stop run_on(machine *m) {
             raise_fault(m, FAULT_EXCEPTION, pc - 2u);
         }
     } else if (m->interrupt >= 0) {
-        raise_fault(m, m->interrupt == QEMU_UNALIGNED ? FAULT_UNALIGNED : FAULT_EXCEPTION, pc);
+        raise_fault(m, m->interrupt == QEMU_DATA_ABORT ? FAULT_UNALIGNED : FAULT_EXCEPTION, pc);
     } else if (error != UC_ERR_OK) {
-        raise_fault(m, kind_of(error), pc);
+        raise_fault(m, kind_of(m, error), pc);
     } else if (pc == until && state->depth > 0) {
         state->hard_fault = state->hard_fault == state->depth ? 0 : state->hard_fault;
         if (!exception_leave(m)) {

@@ -1,0 +1,137 @@
+"""The runs of a table, and the key that tells whether one was made already."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from priot_hil.reference.run import Method
+
+from .experiment import Experiment, Row
+from .files import sha256
+
+ROOT = Path(__file__).resolve().parent.parent
+# What decides a run's integers beside its parameters. Kernels and engine count for every device, the reference for all.
+DECIDING_CODE = (
+    "reference/*.py",
+    "firmware/kernels/*.[ch]",
+    "firmware/engine/*.[ch]",
+    "reproductions/data.py",
+    "reproductions/networks.py",
+    "reproductions/performance.py",
+    "reproductions/rotate.py",
+)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One row, angle and seed: everything that decides it.
+
+    Attributes:
+        table: Name of the table.
+        row: The row, with the method's parameters.
+        method: The method.
+        network: Name of the network.
+        pretraining: Which checkpoint it starts from.
+        checkpoint: SHA-256 of that checkpoint.
+        code: Fingerprint of the code that decides a run.
+        train_samples: Training images.
+        test_samples: Test images.
+        angle: Degrees.
+        seed: Of all its streams.
+        devices: The engines that take it in step; the first one's numbers are recorded, the others' must be equal.
+        epochs: How many to train. They are not part of the key: a longer run goes on where a shorter one ended.
+    """
+
+    table: str
+    row: Row
+    method: Method
+    network: str
+    pretraining: str
+    checkpoint: str
+    code: str
+    train_samples: int
+    test_samples: int
+    angle: int
+    seed: int
+    devices: tuple[str, ...]
+    epochs: int
+
+    def __str__(self) -> str:
+        return f"{self.row.name}, {self.angle} degrees, seed {self.seed}"
+
+    def description(self) -> dict[str, Any]:
+        """What was run, as JSON: all that decides its numbers."""
+        return {
+            "table": self.table,
+            "row": self.row.name,
+            "method": self.method.kind.value,
+            "mu": self.method.mu,
+            "theta": self.method.theta,
+            "loss_rounding": self.method.loss_rounding.value,
+            "percent": self.row.percent,
+            "selection": None if self.row.selection is None else self.row.selection.value,
+            "network": self.network,
+            "pretraining": self.pretraining,
+            "checkpoint_sha256": self.checkpoint,
+            "code_sha256": self.code,
+            "train_samples": self.train_samples,
+            "test_samples": self.test_samples,
+            "angle": self.angle,
+            "seed": self.seed,
+            "devices": list(self.devices),
+        }
+
+    @property
+    def key(self) -> str:
+        """16 hexadecimal digits that no other run has."""
+        return sha256(json.dumps(self.description(), sort_keys=True).encode())[:16]
+
+
+def plan(experiment: Experiment, device: str, partner: str | None, checkpoint: str, code: str) -> list[Run]:
+    """List the runs of a table, the longest first.
+
+    Args:
+        experiment: The experiment.
+        device: The engine that all runs go through.
+        partner: An engine that takes one run of each row in step with it (first seed, first angle), or None.
+        checkpoint: SHA-256 of the checkpoint.
+        code: Fingerprint of the code.
+
+    Returns:
+        The runs: those that two engines take in step, then the others, by seed, angle and row.
+    """
+    runs = []
+    for seed in experiment.seeds:
+        for angle in experiment.angles:
+            for row in experiment.rows:
+                is_checked = seed == experiment.seeds[0] and angle == experiment.angles[0] and partner is not None
+                run = Run(
+                    table=experiment.table,
+                    row=row,
+                    method=experiment.method(row),
+                    network=experiment.network,
+                    pretraining=experiment.pretraining,
+                    checkpoint=checkpoint,
+                    code=code,
+                    train_samples=experiment.train_samples,
+                    test_samples=experiment.test_samples,
+                    angle=angle,
+                    seed=seed,
+                    devices=(device, partner) if is_checked and partner else (device,),
+                    epochs=experiment.epochs_of(row),
+                )
+                runs.append(run)
+    return sorted(runs, key=lambda run: -len(run.devices))
+
+
+def code_fingerprint(root: Path = ROOT, patterns: Sequence[str] = DECIDING_CODE) -> str:
+    """The SHA-256 of the source files that decide a run: numbers from other code are never taken for this code's."""
+    digest = hashlib.sha256()
+    for pattern in patterns:
+        for path in sorted(root.glob(pattern)):
+            content = path.read_bytes()
+            digest.update(f"{path.relative_to(root).as_posix()} {len(content)}\n".encode() + content)
+    return digest.hexdigest()

@@ -1,0 +1,192 @@
+"""`reproduce`: a table, from the data to the last cell."""
+
+import os
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from rich.console import Console
+
+from priot_hil.harness.devices import DEVICES, open_engine
+from priot_hil.harness.engines import DeviceEngine
+from priot_hil.reference.errors import InputError
+
+from . import report
+from .checkpoint import COMMITTED, committed_checkpoint, committed_sums
+from .data import Mnist, load_mnist
+from .experiment import Experiment, read_experiment
+from .files import write_aside
+from .plan import Run, code_fingerprint, plan
+from .progress import reporting
+from .records import RunRecord, kept, write_records
+from .workers import MaterialLoader, perform_all
+
+RESULTS = Path("results")
+HOST, BOARD = "host", "emulator"
+
+
+def reproduce(
+    table: str,
+    *,
+    quick: bool = False,
+    device: str = HOST,
+    out: Path | None = None,
+    jobs: int | None = None,
+    console: Console | None = None,
+) -> list[RunRecord]:
+    """Perform a table's runs and report them: on the terminal, as Markdown and as JSON Lines.
+
+    Runs that were performed before are not performed again; an interrupted one goes on behind its last whole epoch.
+    One run of each row goes through two engines in step: the board beside the host, whichever of the two was asked for.
+
+    Args:
+        table: Its name.
+        quick: Fewer seeds and epochs.
+        device: The engine that all runs go through.
+        out: Folder of the results; None for ``results/<table>`` here.
+        jobs: Processes; None for one a core.
+        console: Where progress and table go; None for standard output.
+
+    Returns:
+        The records in the table's order.
+
+    Raises:
+        InputError: No such table or device; or the data, a checkpoint or a kept run is not to be had or damaged.
+        EnginesDiffer: Two engines disagree.
+        KeyboardInterrupt: Ctrl-C; what was done is kept and reported first.
+    """
+    experiment = read_experiment(table)
+    experiment = experiment.shortened() if quick else experiment
+    check_device(device)
+    console = console or default_console()
+    committed_checkpoint(experiment.network, experiment.pretraining)
+    load_mnist(say=partial(console.print, markup=False, highlight=False, soft_wrap=True))
+    checkpoint = f"{experiment.network}_{experiment.pretraining}.npz"
+    loader = MaterialLoader(load_cached_mnist, COMMITTED / checkpoint, committed_sums()[checkpoint])
+    runs = plan(experiment, device, BOARD if device == HOST else HOST, loader.sha256, code_fingerprint())
+    out = RESULTS / table if out is None else out
+    return Reproduction(experiment, runs, loader, out, device, HOST, jobs or cores(), console).perform()
+
+
+@dataclass(frozen=True)
+class Reproduction:
+    """A table that is being made.
+
+    Attributes:
+        experiment: What it shows.
+        runs: All its runs.
+        loader: Data and model.
+        out: Folder of the results.
+        device: The engine that all runs go through.
+        calibrator: The engine that finds static scales; they are the same integers on every one, so the fastest.
+        jobs: Worker processes.
+        console: Where progress and table go.
+    """
+
+    experiment: Experiment
+    runs: Sequence[Run]
+    loader: MaterialLoader
+    out: Path
+    device: str
+    calibrator: str
+    jobs: int
+    console: Console
+
+    def perform(self) -> list[RunRecord]:
+        """Perform the runs that are not kept yet, and report all; see `reproduce`."""
+        records, left = self.sort_out()
+        try:
+            if left:
+                self.perform_left(left, records)
+        except KeyboardInterrupt:
+            self.report(records)
+            self.console.print("Interrupted; what was done is kept. Give the same command again to go on from there.")
+            raise
+        self.report(records)
+        return self.in_order(records)
+
+    def sort_out(self) -> tuple[dict[str, RunRecord], dict[Run, int]]:
+        """Find out what was performed before.
+
+        Returns:
+            The records of the finished runs by key; the others with their epochs left, the untrained model's included.
+
+        Raises:
+            InputError: A kept run is damaged.
+        """
+        records, left = {}, {}
+        for run in self.runs:
+            earlier = kept(self.kept_runs / f"{run.key}.npz", run.key)
+            trained = -1 if earlier is None else earlier[0].trained
+            if earlier is not None and trained >= run.epochs:
+                records[run.key] = earlier[0].upto(run.epochs)
+            else:
+                left[run] = run.epochs - trained
+        return records, left
+
+    def perform_left(self, left: dict[Run, int], records: dict[str, RunRecord]) -> None:
+        """Perform runs and add their records."""
+        # The firmware is built once, here, not by every worker; and what cannot be opened is told before work begins.
+        for name in sorted({self.calibrator, *(name for run in left for name in run.devices)}):
+            engine = open_engine(name)
+            if isinstance(engine, DeviceEngine):
+                engine.close()
+        jobs = min(self.jobs, len(left))
+        with reporting(self.console, len(left), sum(left.values())) as reporter:
+            performed = perform_all(list(left), self.loader, self.kept_runs, self.calibrator, jobs, reporter.epochs)
+            with closing(performed):
+                for run, record in performed:
+                    records[run.key] = record
+                    reporter.run(run, record)
+
+    def report(self, records: dict[str, RunRecord]) -> None:
+        """Print the table and write it with its records."""
+        experiment = self.experiment
+        form = ["quick"] if experiment.quick else []
+        name = "-".join([experiment.table, *form, *([self.device] if self.device != HOST else [])])
+        columns, rows = report.header(experiment), report.body(experiment, self.runs, records)
+        lines = report.legend(experiment, self.device)
+        write_records(self.out / f"{name}.jsonl", self.in_order(records))
+        write_aside(self.out / f"{name}.md", report.markdown(experiment.title, columns, rows, lines))
+        self.console.print(report.terminal_table(experiment.title, columns, rows))
+        for line in (*lines, f"Written: {self.out / name}.md and {name}.jsonl"):
+            self.console.print(line, markup=False, highlight=False)
+
+    def in_order(self, records: dict[str, RunRecord]) -> list[RunRecord]:
+        """The records there are, in the order of the runs."""
+        return [records[run.key] for run in self.runs if run.key in records]
+
+    @property
+    def kept_runs(self) -> Path:
+        """The folder of the runs' files."""
+        return self.out / "runs"
+
+
+def load_cached_mnist() -> Mnist:
+    """MNIST for a worker; the parent has fetched it."""
+    return load_mnist()
+
+
+def check_device(device: str) -> None:
+    """Refuse a device that there is not.
+
+    Raises:
+        InputError: It is unknown.
+    """
+    if device not in DEVICES:
+        raise InputError.about(
+            "device", expected=f"one of {', '.join(DEVICES)}", got=repr(device), do="name one of them"
+        )
+
+
+def cores() -> int:
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def default_console() -> Console:
+    """Standard output; wide enough for the table where it is no terminal."""
+    console = Console()
+    return console if console.is_terminal else Console(width=130)

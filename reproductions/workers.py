@@ -1,0 +1,149 @@
+"""Worker processes: each performs one run after another, on engines of its own."""
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from dataclasses import dataclass
+from functools import partial
+from multiprocessing.sharedctypes import Synchronized
+from multiprocessing.synchronize import Event
+from pathlib import Path
+
+from priot_hil.harness.devices import open_engine
+from priot_hil.reference.engine import DatasetEngine
+
+from .checkpoint import read_checkpoint
+from .data import Mnist
+from .performance import Material, perform
+from .plan import Run
+from .records import RunRecord
+
+POLL_SECONDS = 0.2
+
+
+class Stopped(Exception):
+    """The command was interrupted; the run stands as it was kept after its last epoch."""
+
+
+@dataclass(frozen=True)
+class MaterialLoader:
+    """How a worker comes by the data and the model.
+
+    Attributes:
+        load_mnist: Gives the data; must be found again by name in another process.
+        checkpoint: The file of the model.
+        sha256: Its sum.
+    """
+
+    load_mnist: Callable[[], Mnist]
+    checkpoint: Path
+    sha256: str
+
+    def load(self) -> Material:
+        """Load both."""
+        return Material(self.load_mnist(), read_checkpoint(self.checkpoint, self.sha256).model)
+
+
+class Worker:
+    """What a process keeps between runs: data, model, engines."""
+
+    def __init__(self, loader: MaterialLoader, folder: Path, calibrator: str, done: Callable[[], None]) -> None:
+        self._material = loader.load()
+        self._folder = folder
+        self._calibrator = calibrator
+        self._done = done
+        self._engines: dict[str, DatasetEngine] = {}
+
+    def perform(self, run: Run) -> RunRecord:
+        """Perform one run."""
+        engines = [self._engine(name) for name in run.devices]
+        path = self._folder / f"{run.key}.npz"
+        return perform(run, self._material, engines, self._engine(self._calibrator), path, self._done)
+
+    def _engine(self, name: str) -> DatasetEngine:
+        if name not in self._engines:
+            self._engines[name] = open_engine(name)
+        return self._engines[name]
+
+
+_worker: Worker | None = None
+
+
+def _start(loader: MaterialLoader, folder: Path, calibrator: str, stop: Event, epochs: "Synchronized[int]") -> None:
+    """Set a fresh process up."""
+    global _worker
+    # Ctrl-C reaches the whole process group; the parent decides when to stop, after an epoch was kept.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    _worker = Worker(loader, folder, calibrator, partial(_after_epoch, stop, epochs))
+
+
+def _end_with_parent() -> None:
+    """A worker whose parent was killed would wait for work for ever; what it has is kept after each epoch."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def _after_epoch(stop: Event, epochs: "Synchronized[int]") -> None:
+    with epochs.get_lock():
+        epochs.value += 1
+    if stop.is_set():
+        raise Stopped
+
+
+def _perform(run: Run) -> RunRecord | None:
+    """Perform a run in this process; None if it was stopped."""
+    if _worker is None:
+        raise RuntimeError("a worker was not set up")
+    try:
+        return _worker.perform(run)
+    except Stopped:
+        return None
+
+
+def perform_all(
+    runs: Sequence[Run],
+    loader: MaterialLoader,
+    folder: Path,
+    calibrator: str,
+    jobs: int,
+    epochs_done: Callable[[int], None],
+) -> Generator[tuple[Run, RunRecord], None, None]:
+    """Perform runs in worker processes, one run a task.
+
+    Args:
+        runs: In the order in which they are started.
+        loader: Data and model.
+        folder: Holds the runs' files.
+        calibrator: Name of the engine that finds static scales.
+        jobs: Number of processes.
+        epochs_done: Told now and then how many epochs were performed in all.
+
+    Yields:
+        Each run with its record, as they finish.
+
+    Raises:
+        Exception: Whatever ended a run; the others are stopped after their current epoch.
+        KeyboardInterrupt: Ctrl-C, after the workers have kept their current epoch.
+    """
+    context = multiprocessing.get_context("spawn")
+    stop, epochs = context.Event(), context.Value("L", 0)
+    pool = ProcessPoolExecutor(jobs, context, _start, (loader, folder, calibrator, stop, epochs))
+    try:
+        tasks: dict[Future[RunRecord | None], Run] = {pool.submit(_perform, run): run for run in runs}
+        waiting = set(tasks)
+        while waiting:
+            finished, waiting = wait(waiting, POLL_SECONDS, FIRST_COMPLETED)
+            epochs_done(epochs.value)
+            for task in finished:
+                record = task.result()
+                if record is not None:
+                    yield tasks[task], record
+    finally:
+        stop.set()
+        pool.shutdown(wait=True, cancel_futures=True)

@@ -1,0 +1,30 @@
+"""What the equivalence tests share: how many cases each property gets, and a capsule of the case that broke it."""
+
+import hashlib
+from pathlib import Path
+
+from hypothesis import settings
+
+from priot_hil.harness.capsule import Capsule, Mode, write_capsule
+from priot_hil.harness.compare import Divergence, Mismatch
+from priot_hil.harness.strategies import Run
+
+FAILURES = Path("failures")
+
+
+def examples(count: int) -> settings:
+    """`count` cases in the default profile, as many more in another as its max_examples says."""
+    return settings(max_examples=count * settings.default.max_examples // 100)
+
+
+def expect_equal(divergence: Divergence | None, run: Run, test: str) -> None:
+    """Fails with the divergence and a capsule of the run; while hypothesis shrinks, the smallest run so far replaces the last."""
+    if divergence is None:
+        return
+    name = hashlib.sha256(f"{test} {divergence.engine}".encode()).hexdigest()[:8]
+    FAILURES.mkdir(exist_ok=True)
+    path = FAILURES / f"{name}.npz"
+    write_capsule(path, Capsule(run.model, run.method, run.state, run.images, run.labels, Mode.TRAIN))
+    raise Mismatch(divergence) from AssertionError(
+        f"capsule: {path}\nreplay:  ./run invoke replay --capsule {path} --device {divergence.engine}"
+    )
