@@ -192,7 +192,8 @@ def _load(path: Path) -> Arrays:
         zipfile.BadZipFile,
         zlib.error,
     ) as error:
-        got = f"{type(error).__name__}: {error}".rstrip(".")
+        # The first sentence only: NumPy's second one advises to load the pickle.
+        got = f"{type(error).__name__}: {error}".splitlines()[0].split(". ")[0]
         raise CapsuleError.about("file", expected="a readable .npz without pickles", got=got, do=do) from error
 
 

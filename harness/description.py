@@ -47,7 +47,9 @@ def describe_run(model: Model, method: Method, state: State, epoch: int) -> byte
     """
     network = model.network
     if len(network.layers) > MAX_LAYERS:
-        raise InputError(f"the network has {len(network.layers)} layers, expected at most {MAX_LAYERS}; make it shorter")
+        raise InputError.about(
+            "network", expected=f"at most {MAX_LAYERS} layers", got=len(network.layers), do="shorten it"
+        )
     layers = [
         describe_layer(
             layer,
@@ -137,4 +139,3 @@ def pack_dataset(
     body = labels.tobytes() + images.astype(np.int8).tobytes()
     head = DatasetRecord(DATASET_MAGIC, images.shape[1], len(train_images), len(test_images), zlib.crc32(body))
     return head.pack() + body
-

@@ -2,12 +2,13 @@
 
 import ctypes
 import struct
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
+
+from priot_hil.reference.errors import InputError
 
 from .errors import DeviceFault, KernelStatus, LinkLost
 from .firmware import symbolize
@@ -53,7 +54,7 @@ class Device(Protocol):
         """Puts a transfer set where the firmware looks for one.
 
         Raises:
-            KernelStatus: It does not fit.
+            InputError: It does not fit.
         """
         ...
 
@@ -68,8 +69,8 @@ def refusal(name: str, command: CommandCode, status: int, payload: bytes) -> Ker
     what = STATUS_TEXT.get(StatusCode(status), "unknown status")
     where = "" if layer == NO_DETAIL else f", layer {layer}"
     number = "" if value == NO_DETAIL else f", value {value}"
-    return KernelStatus(f"{name} refused {command.name.lower()}: {what} ({StatusCode(status).name.lower()}{where}{number})",
-                        status=status)
+    reason = f"{StatusCode(status).name.lower()}{where}{number}"
+    return KernelStatus(f"{name} refused {command.name.lower()}: {what} ({reason})", status=status)
 
 
 class LinkDevice:
@@ -122,7 +123,12 @@ class LinkDevice:
         """See `Device`."""
         if self._write_flash is None or len(data) > self.hello.dataset_bytes:
             room = self.hello.dataset_bytes if self._write_flash is not None else 0
-            raise KernelStatus(f"{self.name} has room for a transfer set of {room} bytes, got {len(data)}; take fewer samples")
+            raise InputError.about(
+                f"transfer set for {self.name}",
+                expected=f"at most {room} bytes",
+                got=len(data),
+                do="take fewer samples",
+            )
         self._write_flash(data)
 
     def close(self) -> None:
@@ -141,10 +147,10 @@ class LinkDevice:
             return
         fault = FaultRecord.unpack(payload, HelloResponse.size())
         registers = fault._asdict()
-        running = f"{OperationCode(fault.operation).name.lower()} of stage {fault.stage}" if fault.operation else "no kernel"
+        kernel = OperationCode(fault.operation).name.lower() if fault.operation else "no kernel"
         raise DeviceFault(
             f"{self.name}: HardFault during {command.name.lower()} at {symbolize(self._elf, fault.pc)} "
-            f"(pc {fault.pc:#010x}, lr {fault.lr:#010x}), {running} was running; the device has restarted",
+            f"(pc {fault.pc:#010x}, lr {fault.lr:#010x}; {kernel} of stage {fault.stage}); the device has restarted",
             pc=fault.pc,
             registers=registers,
         )
@@ -173,7 +179,7 @@ class LibraryDevice:
         self._library.priot_host_create(
             self._handle, ctypes.c_void_p(self._arena.ctypes.data), ctypes.c_size_t(self._arena.nbytes)
         )
-        self.hello = HelloResponse.unpack(self.command(CommandCode.HELLO, HelloRequest(time.monotonic_ns() & 0xFFFF).pack()))
+        self.hello = HelloResponse.unpack(self.command(CommandCode.HELLO, HelloRequest(0).pack()))
 
     def command(self, command: CommandCode, payload: bytes = b"", budget: float = 0.0) -> bytes:
         """See `Device`."""
@@ -199,4 +205,3 @@ class LibraryDevice:
 
     def close(self) -> None:
         """See `Device`."""
-

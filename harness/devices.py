@@ -63,7 +63,8 @@ def parse_devices(text: str) -> tuple[str, ...]:
     unknown = [name for name in names if name not in DEVICES]
     if unknown or not names:
         got = ", ".join(unknown) or "none"
-        raise InputError.about("device", expected=f"one of {', '.join(DEVICES)}", got=got, do="name one or several, with commas")
+        known = f"names out of {', '.join(DEVICES)}, with commas"
+        raise InputError.about("device", expected=known, got=got, do="name one of them")
     return names
 
 

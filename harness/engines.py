@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from priot_hil.reference.engine import Epoch, KernelCase, KernelResult, Observation, Step
-from priot_hil.reference.errors import InputError
+from priot_hil.reference.errors import InputError, NotReady
 from priot_hil.reference.network import Network
 from priot_hil.reference.run import Method, Model, Shifts, State, check_run
 
@@ -85,7 +85,8 @@ class DeviceEngine:
         """See `Engine.observe`."""
         model, _, initial = self._run()
         if initial.scales is not None:
-            raise InputError(f"{self.name} cannot observe: expected a run with dynamic scales, got static ones; load without")
+            do = "load the run without them to calibrate"
+            raise InputError.about("scales to observe", expected="none", got="static scales", do=do)
         _, traces = self._step(image, label, observe=True)
         first = model.network.weighted[0]
         return {
@@ -126,7 +127,8 @@ class DeviceEngine:
         layer, _, kind = aliases.get(name, name).partition(".")
         key = f"{layer}.{kind}"
         if key not in shapes:
-            raise InputError(f"{self.name} has no tensor {name!r}, expected one of {', '.join([*shapes, *aliases])}")
+            known = f"one of {', '.join([*shapes, *aliases])}"
+            raise InputError.about(f"tensor of {self.name}", expected=known, got=repr(name), do="name one of them")
         code = TensorCode.OUTPUT if kind == "output" else TensorCode.ERROR
         return self._read_array(code, int(layer), shapes[key])
 
@@ -168,7 +170,9 @@ class DeviceEngine:
         self.device.put_dataset(pack_dataset(train_images, train_labels, test_images, test_labels))
         found = DatasetResponse.unpack(self.device.command(CommandCode.DATASET, budget=STEP_SECONDS))
         if (found.train, found.test) != (len(train_images), len(test_images)):
-            raise KernelStatus(f"{self.name} found a transfer set of {found.train} + {found.test} samples, not the one written")
+            raise KernelStatus(
+                f"{self.name} found {found.train} + {found.test} samples in flash, not those just written"
+            )
 
     def train_epoch(self, order: npt.NDArray[np.integer]) -> Epoch:
         """See `DatasetEngine.train_epoch`."""
@@ -198,7 +202,7 @@ class DeviceEngine:
 
     def _run(self) -> tuple[Model, Method, State]:
         if self._model is None or self._method is None or self._initial is None:
-            raise InputError(f"{self.name} has no run: expected a loaded model, got none; load one first")
+            raise NotReady.about(f"run on {self.name}", expected="a loaded one", got="none", do="load one first")
         return self._model, self._method, self._initial
 
     def _command_load(self, description: bytes) -> None:

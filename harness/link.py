@@ -1,7 +1,7 @@
 """One request at a time over a byte transport: sequence numbers, deadlines, resynchronisation.
 
-A request that is not answered in time is sent again under the same number; the device then repeats its answer instead of
-running the command twice. So a retry can never change a result.
+A request that is not answered in time is sent again under the same number; the device then repeats its answer instead
+of running the command twice. So a retry can never change a result.
 """
 
 import secrets

@@ -124,19 +124,19 @@ class CommandCode(IntEnum):
 
 
 STATUS_TEXT = {
-    StatusCode.OK: 'done',
+    StatusCode.OK: "done",
     StatusCode.BAD_FRAME: "the frame's CRC, version, kind or length is wrong; nothing was run, send it again",
-    StatusCode.UNKNOWN_COMMAND: 'no such command',
-    StatusCode.BAD_LENGTH: 'the payload is shorter or longer than the command takes',
-    StatusCode.NOT_LOADED: 'no model is loaded, or it is not started',
+    StatusCode.UNKNOWN_COMMAND: "no such command",
+    StatusCode.BAD_LENGTH: "the payload is shorter or longer than the command takes",
+    StatusCode.NOT_LOADED: "no model is loaded, or it is not started",
     StatusCode.BAD_MODEL: "the model's description contradicts itself",
-    StatusCode.BAD_GEOMETRY: 'a layer does not fit the shape that reaches it',
-    StatusCode.OVERFLOW: 'a 32-bit accumulator of this layer could overflow',
-    StatusCode.TOO_LARGE: 'the model needs more than the arena, or more layers than the device holds',
-    StatusCode.BAD_TENSOR: 'no such tensor in this model, or it may not be written now',
-    StatusCode.BAD_RANGE: 'offset and count leave the tensor',
-    StatusCode.BAD_VALUE: '-128, or a number outside its range',
-    StatusCode.NO_DATASET: 'no transfer set lies in flash, it is damaged, or it does not fit the model',
+    StatusCode.BAD_GEOMETRY: "a layer does not fit the shape that reaches it",
+    StatusCode.OVERFLOW: "a 32-bit accumulator of this layer could overflow",
+    StatusCode.TOO_LARGE: "the model needs more than the arena, or more layers than the device holds",
+    StatusCode.BAD_TENSOR: "no such tensor in this model, or it may not be written now",
+    StatusCode.BAD_RANGE: "offset and count leave the tensor",
+    StatusCode.BAD_VALUE: "-128, or a number outside its range",
+    StatusCode.NO_DATASET: "no transfer set lies in flash, it is damaged, or it does not fit the model",
 }
 
 
@@ -253,7 +253,7 @@ class TraceRecord(NamedTuple):
 
 
 class DatasetRecord(NamedTuple):
-    """Head of a transfer set in flash. Behind it the labels (u16), training set first, then the images (int8) in the same order."""
+    """Head of a transfer set in flash. Behind it the labels (u16), training set first, then the images (int8)."""
 
     magic: int
     image_bytes: int

@@ -1,5 +1,6 @@
 """Writes the protocol's C headers, Python module and documentation table from firmware/link/protocol.toml."""
 
+import json
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -105,7 +106,9 @@ def python_module(protocol: dict[str, Any]) -> str:
         lines += ["", "", f"class {class_name(name)}Code({base}):", f'    """Codes of a {name}."""', ""]
         lines += [f"    {member.upper()} = {entry['code']}" for member, entry in members.items()]
     lines += ["", "", "STATUS_TEXT = {"]
-    lines += [f"    StatusCode.{name.upper()}: {entry['doc']!r}," for name, entry in protocol["status"].items()]
+    lines += [
+        f"    StatusCode.{name.upper()}: {json.dumps(entry['doc'])}," for name, entry in protocol["status"].items()
+    ]
     lines.append("}")
     for name, (doc, fields) in layouts(protocol).items():
         lines += python_layout(class_name(name), doc, fields)
@@ -143,8 +146,11 @@ def python_layout(name: str, doc: str, fields: Fields) -> list[str]:
 def documentation(protocol: dict[str, Any]) -> str:
     """docs/protocol.md: the same as tables for people."""
     lines = ["# The protocol", "", f"<!-- {NOTICE} -->", ""]
-    lines += ["All integers are little-endian. A frame is COBS(header, payload, CRC-32) and a zero byte; the host sends one",
-              "request at a time and waits. A request whose sequence number repeats the last one is answered again, not run again.", ""]
+    lines += [
+        "All integers are little-endian. A frame is COBS(header, payload, CRC-32) and a zero byte; the host sends one",
+        "request at a time and waits. One that repeats the last sequence number is answered again, not run again.",
+        "",
+    ]
     lines += ["| constant | value | |", "|---|---|---|"]
     lines += [f"| {name} | {entry['value']} | {entry['doc']} |" for name, entry in protocol["constants"].items()]
     for name in ENUMS:
@@ -160,8 +166,9 @@ def documentation(protocol: dict[str, Any]) -> str:
         for side in ("request", "response"):
             tail = command.get(f"{side}_tail")
             if side in command or tail:
-                lines += ["", f"{side.capitalize()}{', then ' + tail if side in command and tail else ': ' + tail if tail else ''}"]
-                lines += ["", *field_table(command[side])] if side in command else []
+                behind = f", behind it {tail}" if side in command and tail else f": {tail}" if tail else ""
+                lines += ["", f"{side.capitalize()}{behind}", ""]
+                lines += field_table(command[side]) if side in command else []
     return "\n".join([*lines, ""])
 
 

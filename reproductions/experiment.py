@@ -17,6 +17,7 @@ from .networks import network
 FORMAT = "priot-experiment/1"
 FOLDER = Path(__file__).resolve().parent / "experiments"
 DO = "correct the experiment file"
+KIND_NAMES = {str: "text", int: "a whole number", bool: "true or false", list: "a list", dict: "a table"}
 
 T = TypeVar("T")
 E = TypeVar("E", bound=StrEnum)
@@ -181,11 +182,10 @@ class _Fields:
         self._left = dict(content)
 
     def take(self, key: str, kind: type[T]) -> T:
-        if key not in self._left:
-            raise InputError.about(f"{self._name}: {key}", expected=f"a {kind.__name__}", got="nothing", do=DO)
-        value = self._left.pop(key)
+        got = repr(self._left[key]) if key in self._left else "nothing"
+        value = self._left.pop(key, None)
         if type(value) is not kind:
-            raise InputError.about(f"{self._name}: {key}", expected=f"a {kind.__name__}", got=repr(value), do=DO)
+            raise InputError.about(f"{self._name}: {key}", expected=KIND_NAMES[kind], got=got, do=DO)
         return value
 
     def number(self, key: str, low: int, high: int) -> int:

@@ -124,7 +124,7 @@ def measure(run: Run, epoch: int, engines: Sequence[DatasetEngine], passes: Sequ
     results = []
     for engine, passed in zip(engines, passes, strict=True):
         train_correct = None if passed is None else passed.correct
-        results.append({"state CRC": engine.state_crc(), "test": engine.evaluate(), "training": train_correct})
+        results.append({"state CRC": engine.state_crc(), "test": int(engine.evaluate()), "training": train_correct})
     for engine, result in zip(engines, results, strict=True):
         for what, value in result.items():
             if value != results[0][what]:

@@ -68,7 +68,7 @@ typedef enum {
 #define PRIOT_TRACE_RECORD_ERROR_CRC 8u /* u32 */
 #define PRIOT_TRACE_RECORD_BYTES 12u
 
-/* Head of a transfer set in flash. Behind it the labels (u16), training set first, then the images (int8) in the same order. */
+/* Head of a transfer set in flash. Behind it the labels (u16), training set first, then the images (int8). */
 #define PRIOT_DATASET_RECORD_MAGIC 0u /* u32 */
 #define PRIOT_DATASET_RECORD_IMAGE_BYTES 4u /* u32 */
 #define PRIOT_DATASET_RECORD_TRAIN 8u /* u32 */

@@ -175,6 +175,8 @@ class Rp2040:
     def run(self, deadline: float | None = None) -> Stop:
         """Run until the core waits with nothing to wake it, or has asked for a reset, which is done then.
 
+        The clock is looked at every million cycles, a few milliseconds.
+
         Args:
             deadline: ``time.monotonic()`` value, or None to run without end.
 
@@ -184,18 +186,19 @@ class Rp2040:
         """
         while True:
             left = SLICE_SECONDS if deadline is None else deadline - time.monotonic()
-            if left <= 0:
+            # A deadline in the past still gets a first look: an idle core says so at once.
+            stop: int = self._shim.machine_run(self._open, max(1e-6, min(left, SLICE_SECONDS)))
+            if stop == _LOCKUP:
+                self._raise_lockup()
+            if stop != _SLICE:
+                return Stop(stop)
+            if deadline is not None and time.monotonic() >= deadline:
                 pc = self.registers["pc"]
                 raise EmulationStuck(
                     f"{self.elf.name} still runs in {self.symbol_at(pc)} ({pc:#010x}) after its deadline; "
                     f"allow more time, or look there for an endless loop.",
                     pc=pc,
                 )
-            stop: int = self._shim.machine_run(self._open, min(left, SLICE_SECONDS))
-            if stop == _LOCKUP:
-                self._raise_lockup()
-            if stop != _SLICE:
-                return Stop(stop)
 
     def feed(self, data: bytes) -> None:
         """Queue bytes for UART0; they reach it 32 at a time, whenever the core waits for more."""
@@ -302,7 +305,7 @@ class Rp2040:
             (FLASH_BASE, FLASH_BYTES, self._flash),
             (0, 0x4000, self._rom),
         ):
-            if base <= address and address + count <= base + size:
+            if base <= address and address + count <= base + size and self._open:
                 return memory + address - base
         raise InputError(f"address: expected SRAM, flash or ROM, got {count} bytes at {address:#010x}.")
 

@@ -15,8 +15,10 @@ from typing import Final
 import unicorn
 from unicorn.unicorn_py3.unicorn import uclib
 
-SOURCES: Final = Path(__file__).parent / "shim"
-CACHE: Final = Path(__file__).parents[2] / "build" / "emulator"
+from priot_hil.harness.paths import BUILD, ROOT
+
+SOURCES: Final = ROOT / "harness" / "emulator" / "shim"
+CACHE: Final = BUILD / "emulator"
 REGISTERS: Final = (*(f"r{i}" for i in range(13)), "sp", "lr", "pc", "xpsr", "primask", "control")
 UNMODELLED_KEPT: Final = 64
 
@@ -157,7 +159,8 @@ def _compile(sources: list[Path], library: Path) -> None:
             *("-Wall", "-Wextra", "-Werror", "-isystem", str(headers), "-o", str(aside)),
             *map(str, sources),
         ]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        zig = dict.fromkeys(("ZIG_GLOBAL_CACHE_DIR", "ZIG_LOCAL_CACHE_DIR"), str(BUILD / "emulator" / "zig"))
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ | zig)
         if done.returncode or not aside.exists():
             raise RuntimeError(
                 f"the emulator's shim cannot be compiled: {' '.join(command)} ended with {done.returncode}; "

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from priot_hil.reference.checks import BoolArray, Int8Array
 
 DRAWN = 251
-"""Values drawn for an array at most; a larger one repeats them. A prime, so that no row or plane repeats another."""
+"""Values drawn for an array at most; a larger one repeats them. A prime, so that rows and planes differ."""
 
 EVERY = (0, *(sign * v for v in range(1, 128) for sign in (1, -1)))
 EDGES = (0, 1, -1, 127, -127, 126, -126, *(sign * 2**k for k in range(1, 7) for sign in (1, -1)))
@@ -121,7 +121,8 @@ def _table(palette: Palette, near: int | None) -> Int8Array:
             values = _repeated(EVERY, 256)
     if near is not None and palette in (Palette.EDGES, Palette.EVERY, Palette.SPARSE):
         neighbours = [min(max(near + step, -127), 127) for step in (0, -1, 1)]
-        values = values[:HALF] + _repeated(neighbours, HALF)
+        # Every second pair, so that both signs and the whole range remain.
+        values = tuple(v for k, v in enumerate(values) if k // 2 % 2 == 0) + _repeated(neighbours, HALF)
     return np.array(values, np.int8)
 
 

@@ -18,7 +18,10 @@ def examples(count: int) -> settings:
 
 
 def expect_equal(divergence: Divergence | None, run: Run, test: str) -> None:
-    """Fails with the divergence and a capsule of the run; while hypothesis shrinks, the smallest run so far replaces the last."""
+    """Fails with the divergence and a capsule of the run.
+
+    While hypothesis shrinks, each smaller run replaces the one before; the last is the smallest.
+    """
     if divergence is None:
         return
     name = hashlib.sha256(f"{test} {divergence.engine}".encode()).hexdigest()[:8]

@@ -1,6 +1,5 @@
 """Single kernels: any layer, any values, any shift, and what lies behind the layer."""
 
-
 from equivalence.cases import examples
 from hypothesis import given
 

@@ -49,6 +49,12 @@ def check_isa() -> ModuleType:
     return load_tool("check_isa")
 
 
+@pytest.fixture(scope="session")
+def source_id_tool() -> ModuleType:
+    """firmware/tools/source_id.py."""
+    return load_tool("source_id")
+
+
 @pytest.fixture(params=["ram", "flash"])
 def image(request: pytest.FixtureRequest, board: BoardFirmware) -> Image:
     """Each of the two images."""

@@ -89,7 +89,7 @@ def test_vector_table(image: Image) -> None:
 
 
 def test_entry(board: BoardFirmware) -> None:
-    """The bootrom enters a RAM image at its lowest address; boot2 enters a flash image through the table at 0x10000100."""
+    """The bootrom enters a RAM image at its lowest address; boot2 a flash image through the table at 0x10000100."""
     assert symbols(board.ram)["priot_entry"] == base(board.ram) | 1
     assert sections(board.flash)[".vectors"][0] == 0x10000100
     for image in (board.ram, board.flash):
@@ -98,7 +98,7 @@ def test_entry(board: BoardFirmware) -> None:
 
 
 def test_memory_map(image: Image) -> None:
-    """Stack, then image, then arena up to the end; nothing that is executed shares a page of 1 KB with what is written."""
+    """Stack, image, arena up to the end; nothing that is executed shares a page of 1 KB with what is written."""
     placed = sections(image)
     code = {name: placed[name] for name in (".entry", ".vectors", ".text", ".rodata", ".note.gnu.build-id")}
     data = {name: placed[name] for name in (".noinit", ".bss")}

@@ -82,5 +82,6 @@ def test_memset(library: ctypes.CDLL, data: bytes, into: int, value: int, count:
 def test_memcmp(library: ctypes.CDLL, data: bytes, place: int, value: int, count: int) -> None:
     """The sign is that of the first differing byte, compared without sign."""
     other = data[:place] + bytes([value]) + data[place + 1 :]
-    result = library.priot_memcmp(Memory(data).at(0), Memory(other).at(0), ctypes.c_size_t(count))
+    left, right = Memory(data), Memory(other)
+    result = library.priot_memcmp(left.at(0), right.at(0), ctypes.c_size_t(count))
     assert (result > 0) - (result < 0) == (data[:count] > other[:count]) - (data[:count] < other[:count])

@@ -14,6 +14,7 @@ static const int register_ids[REGISTERS] = {
 #define FRAME_BYTES 32u
 #define XPSR_FLAGS 0xf0000000u
 #define XPSR_THUMB 0x01000000u
+#define XPSR_NUMBER 0x3fu /* of the exception that runs, 0: none */
 #define XPSR_ALIGNED 0x200u /* four bytes were skipped to align the frame to 8 */
 
 void core_save(machine *m) {
@@ -71,6 +72,7 @@ bool exception_enter(machine *m, uint32_t number) {
     registers[SP] = sp;
     registers[LR] = m->state.depth == 0 ? 0xfffffff9u : 0xfffffff1u;
     registers[PC] = handler & ~1u;
+    registers[XPSR] = (frame[7] & XPSR_FLAGS) | XPSR_THUMB | number;
     core_load(m);
     m->state.depth++;
     m->state.counters.cycles += ENTRY_CYCLES;
@@ -90,7 +92,7 @@ bool exception_leave(machine *m) {
         registers[stacked[i]] = frame[i];
     }
     registers[SP] = sp + FRAME_BYTES + (frame[7] & XPSR_ALIGNED ? 4u : 0u);
-    registers[XPSR] = (frame[7] & XPSR_FLAGS) | XPSR_THUMB;
+    registers[XPSR] = (frame[7] & XPSR_FLAGS) | XPSR_THUMB | (frame[7] & XPSR_NUMBER);
     core_load(m);
     m->state.depth--;
     m->state.counters.last = 0;

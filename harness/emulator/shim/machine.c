@@ -21,7 +21,7 @@ static bool fill_tlb(uc_engine *uc, uint64_t address64, uc_mem_type type, uc_tlb
         entry->perms = m->pages[(SRAM_BYTES + address - FLASH_BASE) / PAGE_BYTES] | UC_PROT_WRITE;
     } else {
         /* Unicorn probes the address that it is to stop at, EXC_RETURN, as if it were text. */
-        entry->perms = UC_PROT_READ | UC_PROT_WRITE | (address >= 0xf0000000u ? UC_PROT_EXEC : 0);
+        entry->perms = UC_PROT_READ | UC_PROT_WRITE | (address >= 0xfffffc00u ? UC_PROT_EXEC : 0);
     }
     if (!(entry->perms & needed)) {
         m->denied = type == UC_MEM_FETCH ? FAULT_FETCH : type == UC_MEM_WRITE ? FAULT_WRITE : FAULT_READ;
@@ -67,7 +67,7 @@ static uc_err map_memory(machine *m) {
 static uc_err add_hooks(machine *m) {
     const int faults = UC_HOOK_MEM_UNMAPPED | UC_HOOK_MEM_PROT;
     uc_err error = hook(m, UC_HOOK_TLB_FILL, fill_tlb, 1, 0);
-    error = error ? error : hook(m, UC_HOOK_BLOCK, count_block, 1, 0);
+    error = error ? error : hook(m, UC_HOOK_BLOCK, count_block, FLASH_BASE, SRAM_BASE + SRAM_BYTES - 1u);
     error = error ? error : hook(m, UC_HOOK_INTR, note_interrupt, 1, 0);
     error = error ? error : hook(m, faults, note_access, 0, SRAM_BASE - 1u);
     return error ? error : hook(m, faults, note_access, SRAM_BASE + SRAM_BYTES, 0xffffffffu);

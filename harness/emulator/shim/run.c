@@ -6,7 +6,8 @@
 #include <time.h>
 
 enum { EXCEPTION_HARD_FAULT = 3, EXCEPTION_SVC = 11, EXCEPTION_IRQ0 = 16 };
-enum { QEMU_SVC = 2, QEMU_DATA_ABORT = 4 }; /* the latter: unaligned; all else that aborts is an error of Unicorn */
+/* Exceptions that QEMU reports; a data abort is an unaligned access, since all others are errors of Unicorn. */
+enum { QEMU_NONE = -1, QEMU_SVC = 2, QEMU_DATA_ABORT = 4, QEMU_EXCEPTION_EXIT = 8 };
 #define WFI 0xbf30u
 #define ATTENTION_CYCLES 1000000u /* a few milliseconds of the host */
 
@@ -26,6 +27,13 @@ void request_stop(machine *m, machine_stop why, uint64_t instructions_before) {
     }
 }
 
+static void attend_later(machine *m) {
+    m->attention = m->state.counters.cycles + ATTENTION_CYCLES;
+    if (m->attention > m->state.watchdog_due) {
+        m->attention = m->state.watchdog_due;
+    }
+}
+
 void attend(machine *m, uint64_t instructions_before) {
     machine_state *state = &m->state;
     if (state->counters.cycles >= state->watchdog_due) {
@@ -34,10 +42,7 @@ void attend(machine *m, uint64_t instructions_before) {
     } else if (m->slice_end > 0 && host_seconds() > m->slice_end) {
         request_stop(m, STOP_SLICE, instructions_before);
     }
-    m->attention = state->counters.cycles + ATTENTION_CYCLES;
-    if (m->attention > state->watchdog_due) {
-        m->attention = state->watchdog_due;
-    }
+    attend_later(m);
 }
 
 void machine_reset(machine *m) {
@@ -122,7 +127,7 @@ static machine_stop run_on(machine *m) {
     machine_state *state = &m->state;
     uint32_t until = state->depth > 1 ? 0xfffffff0u : 0xfffffff8u, pc = state->registers[PC];
     m->requested = STOP_NONE;
-    m->interrupt = -1;
+    m->interrupt = QEMU_NONE;
     m->denied = FAULT_EXCEPTION;
     m->touched = 0;
     uc_err error = m->api.emu_start(m->uc, pc | 1u, until, 0, 0);
@@ -136,20 +141,22 @@ static machine_stop run_on(machine *m) {
         }
         return m->requested;
     }
-    if (m->interrupt == QEMU_SVC) {
-        /* SVC needs a free priority: in a handler it becomes a HardFault. */
-        if (state->depth > 0 || !exception_enter(m, EXCEPTION_SVC)) {
-            raise_fault(m, FAULT_EXCEPTION, pc - 2u);
-        }
-    } else if (m->interrupt >= 0) {
-        raise_fault(m, m->interrupt == QEMU_DATA_ABORT ? FAULT_UNALIGNED : FAULT_EXCEPTION, pc);
-    } else if (error != UC_ERR_OK) {
-        raise_fault(m, kind_of(m, error), pc);
-    } else if (pc == until && state->depth > 0) {
+    /* Unicorn learns of handler mode only when the handler touches PRIMASK or CONTROL: two ways to leave. */
+    bool returns = m->interrupt == QEMU_EXCEPTION_EXIT || (m->interrupt == QEMU_NONE && pc == until);
+    if (returns && state->depth > 0) {
         state->hard_fault = state->hard_fault == state->depth ? 0 : state->hard_fault;
         if (!exception_leave(m)) {
             raise_fault(m, FAULT_READ, pc);
         }
+    } else if (m->interrupt == QEMU_SVC) {
+        /* SVC needs a free priority: in a handler it becomes a HardFault. */
+        if (state->depth > 0 || !exception_enter(m, EXCEPTION_SVC)) {
+            raise_fault(m, FAULT_EXCEPTION, pc - 2u);
+        }
+    } else if (m->interrupt != QEMU_NONE) {
+        raise_fault(m, m->interrupt == QEMU_DATA_ABORT ? FAULT_UNALIGNED : FAULT_EXCEPTION, pc);
+    } else if (error != UC_ERR_OK) {
+        raise_fault(m, kind_of(m, error), pc);
     } else if (stands_behind_wfi(m, pc)) {
         state->waiting = 1;
     } else {
@@ -162,7 +169,7 @@ static machine_stop run_on(machine *m) {
 int machine_run(machine *m, double seconds) {
     machine_stop stop = STOP_NONE;
     m->slice_end = seconds > 0 ? host_seconds() + seconds : 0;
-    m->attention = 0;
+    attend_later(m); /* even the shortest slice runs on for a while */
     while (stop == STOP_NONE) {
         if (m->state.locked) {
             stop = STOP_LOCKUP;

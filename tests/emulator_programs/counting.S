@@ -31,5 +31,5 @@ main:
 leaf:
     push {r0}               // 2
     pop {r0}                // 2
-    bx lr                   // 2
+    mov pc, lr              // 2
 .ltorg

@@ -1,0 +1,32 @@
+"""`invoke replay`: a capsule on any number of engines, with a line for each."""
+
+from pathlib import Path
+
+from .capsule import read_capsule
+from .devices import open_engine, parse_devices
+from .replay import replay
+
+DIVERGED = 1
+
+
+def replay_capsule(path: Path, devices: str) -> int:
+    """Runs a capsule on each device and prints `equal` or the first divergence.
+
+    Args:
+        path: The capsule.
+        devices: Names with commas.
+
+    Returns:
+        0 where all are equal, else 1.
+
+    Raises:
+        InputError: The capsule or a device's name is refused.
+    """
+    names = parse_devices(devices)
+    capsule = read_capsule(path)
+    status = 0
+    for name in names:
+        divergence = replay(capsule, open_engine(name))
+        print(f"{name}: {'equal' if divergence is None else divergence}")
+        status = status if divergence is None else DIVERGED
+    return status

@@ -1,0 +1,138 @@
+"""Pre-training on integers alone: dynamic NITI from random int8 weights, the same bytes on every machine."""
+
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from priot_hil.reference.checks import Int8Array
+from priot_hil.reference.engine import DatasetEngine
+from priot_hil.reference.errors import InputError
+from priot_hil.reference.network import Conv2d, Network
+from priot_hil.reference.run import Method, MethodKind, Model, State, run_rng
+from priot_hil.reference.streams import order
+
+from .checkpoint import Checkpoint
+from .data import Samples
+from .files import pack, sha256, unpack, write_aside
+from .networks import network
+from .plan import code_fingerprint
+
+INPUT_EXPONENT = -7
+MU_BY_EPOCH = (2, 1, 1, 0, 0)
+SEED = 0
+# A stream of its own beside those of a run (data 0 to calibration 4).
+WEIGHTS_STREAM = 5
+DO = "delete it and give the same command again"
+
+
+def train_niti(
+    network_name: str,
+    upright: Samples,
+    engine: DatasetEngine,
+    kept: Path,
+    say: Callable[[str], None],
+    mu_by_epoch: Sequence[int] = MU_BY_EPOCH,
+) -> Checkpoint:
+    """Train a network with dynamic NITI, batch 1; the update's width mu falls from epoch to epoch.
+
+    Args:
+        network_name: Name of the network.
+        upright: The training set; at most 65,536 images.
+        engine: Any engine; all give the same integers.
+        kept: The state after each epoch is kept here, so that an interrupted command goes on; removed at the end.
+        say: Told of each epoch.
+        mu_by_epoch: One mu an epoch.
+
+    Returns:
+        The checkpoint; its bytes depend on the arguments alone.
+
+    Raises:
+        InputError: The kept state is damaged, or the engine refuses the run.
+    """
+    initial = random_model(network(network_name))
+    net = initial.network
+    key = _key(network_name, upright, mu_by_epoch)
+    done, state = _read_kept(kept, key, net) or (0, State(initial.weights, run_rng(SEED)))
+    for epoch in range(done, len(mu_by_epoch)):
+        engine.load(initial, Method(MethodKind.NITI_DYNAMIC, mu_by_epoch[epoch]), state)
+        engine.load_data(upright.images, upright.labels, upright.images[:1], upright.labels[:1])
+        passed = engine.train_epoch(order(SEED, epoch, len(upright.images)))
+        state = engine.state()
+        _keep(kept, key, epoch + 1, state)
+        accuracy = 100 * passed.correct / passed.steps
+        say(f"epoch {epoch + 1} of {len(mu_by_epoch)}, mu {mu_by_epoch[epoch]}: {accuracy:.1f} % right while training")
+    kept.unlink(missing_ok=True)
+    model = Model(net, state.values, initial.weight_exponents, INPUT_EXPONENT)
+    provenance = {
+        "trained_by": "dynamic NITI on integers alone, batch 1, stochastic loss rounding",
+        "data": f"MNIST, {len(upright.images)} training images, upright",
+        "mu_by_epoch": list(mu_by_epoch),
+        "seed": SEED,
+    }
+    return Checkpoint(network_name, "niti", model, provenance)
+
+
+def random_model(net: Network) -> Model:
+    """Xavier's uniform initial weights, drawn as integers.
+
+    Source: Glorot and Bengio, AISTATS 2010: uniform within sqrt(6 / (fan_in + fan_out)).
+    """
+    draws = np.random.Generator(np.random.PCG64([SEED, WEIGHTS_STREAM]))
+    weights: dict[int, Int8Array] = {}
+    exponents = {}
+    for i in net.weighted:
+        limit, exponents[i] = xavier_limit(*_fans(net, i))
+        weights[i] = draws.integers(-limit, limit, net.weight_shape(i), np.int8, endpoint=True)
+    return Model(net, weights, exponents, INPUT_EXPONENT)
+
+
+def xavier_limit(fan_in: int, fan_out: int) -> tuple[int, int]:
+    """Xavier's bound as an int8 and its exponent.
+
+    Args:
+        fan_in: Inputs of an output, positions of the kernel included; 1 or more.
+        fan_out: Outputs of an input, the same way.
+
+    Returns:
+        The limit in 64..127 and the exponent for which ``limit * 2**exponent`` comes nearest the bound from below.
+    """
+    fans = fan_in + fan_out
+    exponent = 0
+    # The limit is floor(bound * 2**-exponent), its square the floor of that of a whole fraction.
+    while (limit := math.isqrt(6 * 4**-exponent // fans)) * 2 < 127:
+        exponent -= 1
+    return limit, exponent
+
+
+def _fans(net: Network, index: int) -> tuple[int, int]:
+    layer = net.weighted_layer(index)
+    outputs, inputs = net.weight_shape(index)[:2]
+    area = layer.kernel**2 if isinstance(layer, Conv2d) else 1
+    return inputs * area, outputs * area
+
+
+def _key(network_name: str, upright: Samples, mu_by_epoch: Sequence[int]) -> str:
+    data = sha256(upright.images.tobytes() + upright.labels.tobytes())
+    return json.dumps([network_name, data, list(mu_by_epoch), code_fingerprint()])
+
+
+def _keep(path: Path, key: str, epochs: int, state: State) -> None:
+    meta = json.dumps({"key": key, "epochs": epochs, "rng": state.rng})
+    write_aside(path, pack({"meta": np.array(meta), **{f"w{i}": values for i, values in state.values.items()}}))
+
+
+def _read_kept(path: Path, key: str, net: Network) -> tuple[int, State] | None:
+    """Epochs done and the state after them; None where nothing is kept, or only what another command left."""
+    if not path.exists():
+        return None
+    arrays: Mapping[str, Int8Array] = unpack(path.read_bytes(), f"kept training {path}", DO)
+    try:
+        meta = json.loads(str(arrays["meta"]))
+        state = State({i: arrays[f"w{i}"] for i in net.weighted}, int(meta["rng"]))
+        return (int(meta["epochs"]), state) if meta["key"] == key else None
+    except (KeyError, TypeError, ValueError) as error:
+        got = f"{type(error).__name__} {error}"
+        raise InputError.about(f"kept training {path}", expected="a state", got=got, do=DO) from error

@@ -1,0 +1,90 @@
+"""`pretrain`: the upright model made anew, and held against the committed one."""
+
+from functools import partial
+from pathlib import Path
+
+from rich.console import Console
+
+from priot_hil.harness.devices import open_engine
+from priot_hil.reference.engine import DatasetEngine
+from priot_hil.reference.errors import InputError
+from priot_hil.reference.run import Method, MethodKind, initial_state
+
+from .checkpoint import Checkpoint, committed_sums
+from .data import Samples, load_mnist
+from .files import sha256
+from .float_training import train_float
+from .integer_training import train_niti
+from .runner import HOST, RESULTS, check_device
+
+WAYS = ("float", "niti")
+# Upright, of the int8 model, on the whole test set. Training that ends below it went wrong.
+ACCURACY_FLOOR = 97.0
+
+
+class TooInaccurate(Exception):
+    """A pre-trained model that does not reach the declared accuracy."""
+
+
+def pretrain(
+    way: str,
+    *,
+    network: str = "tiny_cnn",
+    device: str = HOST,
+    out: Path | None = None,
+    console: Console | None = None,
+) -> Path:
+    """Train the upright model and write its checkpoint; the committed one stays as it is.
+
+    Args:
+        way: ``"float"`` (needs torch) or ``"niti"`` (integers alone, byte-identical everywhere).
+        network: Name of the network.
+        device: The engine that trains *niti*, and that evaluates both.
+        out: Folder of the checkpoint; None for ``results/pretrain`` here.
+        console: Where progress goes; None for standard output.
+
+    Returns:
+        The checkpoint's file.
+
+    Raises:
+        InputError: No such way, network or device; or torch or the data is missing.
+        TooInaccurate: The model does not reach the floor.
+    """
+    if way not in WAYS:
+        raise InputError.about("way", expected=f"one of {', '.join(WAYS)}", got=repr(way), do="name one of them")
+    check_device(device)
+    say = partial((console or Console()).print, markup=False, highlight=False, soft_wrap=True)
+    folder = RESULTS / "pretrain" if out is None else out
+    path = folder / f"{network}_{way}.npz"
+    mnist = load_mnist(say=say)
+    engine = open_engine(device)
+    if way == "float":
+        checkpoint = train_float(network, mnist.upright_train())
+    else:
+        checkpoint = train_niti(network, mnist.upright_train(), engine, folder / f"{path.stem}.part", say)
+    accuracy = upright_accuracy(checkpoint, mnist.upright_test(), engine)
+    say(f"{path.name}: {accuracy:.2f} % upright in int8, at least {ACCURACY_FLOOR:.1f} % declared")
+    if accuracy < ACCURACY_FLOOR:
+        raise TooInaccurate(f"{path.name}: {accuracy:.2f} % upright, declared are {ACCURACY_FLOOR:.1f} %; not written.")
+    checkpoint.write(path)
+    say(f"Written: {path}; {comparison(checkpoint, path.name)}.")
+    return path
+
+
+def upright_accuracy(checkpoint: Checkpoint, test: Samples, engine: DatasetEngine) -> float:
+    """The int8 model's accuracy in percent with dynamic shifts."""
+    method = Method(MethodKind.NITI_DYNAMIC)
+    engine.load(checkpoint.model, method, initial_state(checkpoint.model, method, 0))
+    engine.load_data(test.images[:1], test.labels[:1], test.images, test.labels)
+    return 100 * engine.evaluate() / len(test.labels)
+
+
+def comparison(checkpoint: Checkpoint, name: str) -> str:
+    """Whether a checkpoint's bytes are the committed one's."""
+    committed = committed_sums().get(name)
+    made = sha256(checkpoint.content())
+    if committed is None:
+        return f"sha256 {made}, none is committed"
+    if made == committed:
+        return "the same bytes as the committed checkpoint"
+    return f"sha256 {made}, the committed one has {committed}"

@@ -1,0 +1,117 @@
+"""Tasks: `./run invoke --list`. Each parses its options, calls one function, and turns a refusal into one sentence."""
+
+import functools
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from invoke import Context, Exit, task
+from invoke.parser.parser import ParseMachine
+
+from priot_hil.harness.errors import DeviceFault, KernelStatus, LinkLost
+from priot_hil.reference.errors import InputError
+
+BAD_INPUT = 2
+DIVERGED = 1
+
+
+def command(function: Callable[..., int | None]) -> Callable[..., None]:
+    """Runs a task's function; what a user can put right ends with one sentence and status 2."""
+
+    @functools.wraps(function)
+    def run(*args: Any, **options: Any) -> None:
+        try:
+            status = function(*args, **options)
+        except (InputError, LinkLost, DeviceFault, KernelStatus) as error:
+            raise Exit(f"error: {error}", BAD_INPUT) from error
+        except KeyboardInterrupt:
+            raise Exit("interrupted; the same command goes on where it stopped", 130) from None
+        if status:
+            raise Exit(code=status)
+
+    return run
+
+
+def refuse_option(_: ParseMachine, message: str) -> None:
+    """Ends with status 2 on an unknown task or option, as on every other bad input; invoke's own is 1."""
+    raise Exit(f"error: {message} See `./run invoke --list` and `./run invoke --help TASK`.", BAD_INPUT)
+
+
+setattr(ParseMachine, "error", refuse_option)  # noqa: B010 - mypy knows no other way to replace a method
+
+
+@task(
+    help={
+        "table": "the table: accuracy",
+        "quick": "one seed and few epochs",
+        "device": "engine of all runs: host, emulator, reference",
+        "out": "folder of the results (default: results/TABLE)",
+    }
+)
+@command
+def reproduce(_: Context, table: str = "accuracy", quick: bool = False, device: str = "host", out: str = "") -> None:
+    """Reproduce a published table; interrupted, it goes on where it stopped."""
+    from priot_hil.reproductions.performance import EnginesDiffer
+    from priot_hil.reproductions.runner import reproduce as reproduce_table
+
+    try:
+        reproduce_table(table, quick=quick, device=device, out=Path(out) if out else None)
+    except EnginesDiffer as error:
+        raise Exit(f"error: {error}", DIVERGED) from error
+
+
+@task(help={"way": "float (needs torch: PRIOT_EXTRAS=float ./run ...) or niti", "device": "engine that trains niti"})
+@command
+def pretrain(_: Context, way: str, device: str = "host") -> None:
+    """Make the model before transfer anew and compare it with the committed checkpoint."""
+    from priot_hil.reproductions.pretrain import pretrain as pretrain_model
+
+    pretrain_model(way, device=device)
+
+
+@task(help={"capsule": "the file", "device": "engines with commas: reference, host, emulator, process"})
+@command
+def replay(_: Context, capsule: str, device: str = "reference,host,emulator") -> int:
+    """Run one case on several engines and show the first divergence of each."""
+    from priot_hil.harness.replay_command import replay_capsule
+
+    return replay_capsule(Path(capsule), device)
+
+
+@task(help={"out": "the JSON file (default: results/bench.json)"})
+@command
+def bench(_: Context, out: str = "") -> None:
+    """Measure steps per second, cycles per step and kernel cases per second, and write them as JSON."""
+    from priot_hil.reproductions.bench import bench as run_bench
+
+    run_bench(Path(out) if out else None)
+
+
+@task(help={"preset": "rp2040, rp2040-gcc, host or host-sanitized"})
+@command
+def build(_: Context, preset: str = "rp2040") -> None:
+    """Build the firmware and say where it lies."""
+    from priot_hil.harness.firmware import build as build_firmware
+    from priot_hil.harness.firmware import describe
+
+    print(describe(build_firmware(preset)))
+
+
+@task
+@command
+def protocol(_: Context) -> None:
+    """Write the protocol's header, module and documentation from firmware/link/protocol.toml."""
+    from priot_hil.harness.protocol_generator import write_generated_files
+
+    for path in write_generated_files():
+        print(path)
+
+
+@task
+def lint(_: Context) -> None:
+    """Check style and types (the extra dev)."""
+    for check in (["ruff", "check", "."], ["ruff", "format", "--check", "."], ["mypy"]):
+        if status := subprocess.run([sys.executable, "-m", *check], check=False).returncode:
+            raise Exit(code=status)

@@ -1,0 +1,105 @@
+"""A small stand-in for MNIST, and runs small enough for the reference."""
+
+import gzip
+import struct
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+import pytest
+
+from priot_hil.reference.reference_engine import ReferenceEngine
+from priot_hil.reproductions.checkpoint import COMMITTED, committed_checkpoint, committed_sums
+from priot_hil.reproductions.data import Mnist, load_mnist
+from priot_hil.reproductions.experiment import read_experiment
+from priot_hil.reproductions.files import sha256
+from priot_hil.reproductions.performance import Material
+from priot_hil.reproductions.plan import plan
+from priot_hil.reproductions.workers import MaterialLoader
+
+
+class FakeSource:
+    """Serves what it was given, and counts how often."""
+
+    def __init__(self, packed, name="the fake"):
+        self.name = name
+        self.packed = packed
+        self.served = 0
+
+    def fetch(self, folder):
+        """Give the files."""
+        self.served += 1
+        return self.packed
+
+
+def idx(array):
+    """An array as a gzip file in the IDX format."""
+    head = b"\0\0\x08" + bytes([array.ndim]) + b"".join(struct.pack(">I", size) for size in array.shape)
+    return gzip.compress(head + array.tobytes(), mtime=0)
+
+
+@pytest.fixture(scope="session")
+def arrays():
+    """48 + 24 images that look as sparse as digits do."""
+    draws = np.random.Generator(np.random.PCG64(1))
+
+    def images(count):
+        drawn = draws.integers(0, 256, (count, 28, 28), np.uint8)
+        return drawn * (draws.random((count, 28, 28)) < 0.2)
+
+    def labels(count):
+        return draws.integers(0, 10, count, np.uint8)
+
+    return {"x_train": images(48), "y_train": labels(48), "x_test": images(24), "y_test": labels(24)}
+
+
+@pytest.fixture(scope="session")
+def sums(arrays):
+    """Their sums."""
+    return {name: sha256(array.tobytes()) for name, array in arrays.items()}
+
+
+@pytest.fixture(scope="session")
+def packed(arrays):
+    """The four files that a source serves."""
+    return {name: idx(array) for name, array in arrays.items()}
+
+
+@pytest.fixture
+def source(packed):
+    """A source of them."""
+    return FakeSource(packed)
+
+
+@pytest.fixture(scope="session")
+def material(arrays):
+    """Data and model of a run."""
+    return Material(Mnist(**arrays), committed_checkpoint("tiny_cnn", "float").model)
+
+
+@pytest.fixture
+def loader(tmp_path, packed, sums):
+    """How worker processes come by the same."""
+    folder = tmp_path / "data"
+    load_mnist(folder, [FakeSource(packed)], sums)
+    name = "tiny_cnn_float.npz"
+    return MaterialLoader(partial(load_mnist, folder, (), sums), COMMITTED / name, committed_sums()[name])
+
+
+@pytest.fixture(scope="session")
+def experiment():
+    """The table of accuracies in the small: 2 epochs of 16 images, one seed, one angle."""
+    full = read_experiment("accuracy")
+    return replace(full, train_samples=16, test_samples=8, angles=(30,), seeds=(10,), epochs=2)
+
+
+@pytest.fixture(scope="session")
+def runs(experiment):
+    """Its runs by the name of their row."""
+    return {run.row.name: run for run in plan(experiment, "reference", None, "a checkpoint", "a code")}
+
+
+@pytest.fixture
+def reference():
+    """An engine."""
+    return ReferenceEngine()

@@ -1,0 +1,154 @@
+"""MNIST: verified, cached, fetched from the first source that serves; and the transfer task drawn from it."""
+
+import gzip
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from priot_hil.reference.errors import InputError
+from priot_hil.reproductions.data import Mnist, data_folder, load_mnist, transfer_task
+from priot_hil.reproductions.files import pack
+from priot_hil.reproductions.rotate import rotate, rotation
+from priot_hil.reproductions.sources import SourceFailed
+
+
+class Broken:
+    """A source that does not serve."""
+
+    name = "the broken one"
+
+    def fetch(self, folder):
+        """Fail."""
+        raise SourceFailed("no route to host")
+
+
+class Never:
+    """A source that must not be asked."""
+
+    name = "the last one"
+
+    def fetch(self, folder):
+        """Fail the test."""
+        raise AssertionError("asked")
+
+
+def test_first_source_that_serves_is_kept_and_named(tmp_path, source, sums, arrays):
+    """The broken one is passed over, the last one never asked."""
+    said = []
+    mnist = load_mnist(tmp_path, [Broken(), source, Never()], sums, said.append)
+    assert np.array_equal(mnist.x_train, arrays["x_train"])
+    assert said == [f"MNIST: fetched from the fake, kept in {tmp_path / 'mnist.npz'}"]
+
+
+def test_a_verified_copy_needs_no_source(tmp_path, source, sums, arrays):
+    """The second time nothing is fetched."""
+    load_mnist(tmp_path, [source], sums)
+    mnist = load_mnist(tmp_path, [Never()], sums)
+    assert all(np.array_equal(getattr(mnist, name), array) for name, array in arrays.items())
+
+
+@pytest.mark.parametrize("damage", ["cut", "one pixel", "an array less"])
+def test_a_damaged_copy_is_fetched_anew(tmp_path, source, sums, arrays, damage):
+    """However it is damaged, even where the archive itself is whole."""
+    load_mnist(tmp_path, [source], sums)
+    path = tmp_path / "mnist.npz"
+    content = path.read_bytes()
+    if damage == "cut":
+        path.write_bytes(content[: len(content) // 2])
+    elif damage == "one pixel":
+        changed = arrays["x_test"].copy()
+        changed[3, 14, 14] ^= 1
+        path.write_bytes(pack({**arrays, "x_test": changed}))
+    else:
+        path.write_bytes(pack({name: array for name, array in arrays.items() if name != "y_test"}))
+    said = []
+    load_mnist(tmp_path, [source], sums, said.append)
+    assert source.served == 2
+    assert said[0] == f"MNIST: {path} is damaged; fetching it anew"
+    assert path.read_bytes() == content
+
+
+@pytest.mark.parametrize(
+    ("damage", "reason"),
+    [
+        (lambda content: content[:-9], "y_train is damaged"),
+        (lambda content: b"<html>moved</html>", "y_train is damaged"),
+        (lambda content: gzip.compress(b"\0\0\x08\x01\0\0\0\x30short"), "y_train is damaged"),
+        (lambda content: gzip.compress(b"\0\0\x08\x01\0\0\0\x02ok"), "y_train is not the official array"),
+    ],
+)
+def test_what_is_not_the_official_file_never_counts(tmp_path, source, sums, packed, damage, reason):
+    """A source with one bad file is a source that does not serve, and leaves no copy."""
+    source.packed = {**packed, "y_train": damage(packed["y_train"])}
+    with pytest.raises(InputError, match=reason):
+        load_mnist(tmp_path, [source], sums)
+    assert not (tmp_path / "mnist.npz").exists()
+
+
+def test_no_source_and_no_copy_is_one_sentence(tmp_path, sums):
+    """What was tried, and what to do."""
+    with pytest.raises(InputError) as refusal:
+        load_mnist(tmp_path, [Broken(), Broken()], sums)
+    sentence = str(refusal.value)
+    assert sentence.startswith(f"MNIST in {tmp_path / 'mnist.npz'}: expected the data, got nothing there")
+    assert sentence.count("the broken one (no route to host)") == 2
+    assert "PRIOT_DATA" in sentence
+    assert "\n" not in sentence
+
+
+def test_a_folder_that_cannot_be_made_is_refused(tmp_path, sums):
+    """PRIOT_DATA may name anything."""
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="PRIOT_DATA"):
+        load_mnist(tmp_path / "file" / "below", [Never()], sums)
+
+
+@pytest.mark.parametrize(
+    ("environment", "expected"),
+    [
+        ({"PRIOT_DATA": "/named", "XDG_CACHE_HOME": "/cache", "HOME": "/home"}, "/named"),
+        ({"XDG_CACHE_HOME": "/cache", "HOME": "/home"}, "/cache/priot-hil"),
+        ({"XDG_CACHE_HOME": "", "HOME": "/home"}, "/home/.cache/priot-hil"),
+        ({"XDG_CACHE_HOME": "relative", "HOME": "/home"}, "/home/.cache/priot-hil"),
+    ],
+)
+def test_data_folder(monkeypatch, environment, expected):
+    """The first of the three that is set; a relative cache is none."""
+    for variable in ("PRIOT_DATA", "XDG_CACHE_HOME", "HOME", "LOCALAPPDATA"):
+        monkeypatch.delenv(variable, raising=False)
+    for variable, value in environment.items():
+        monkeypatch.setenv(variable, value)
+    assert data_folder() == Path(expected)
+
+
+@pytest.mark.parametrize("home", ["", None])
+def test_data_folder_without_a_home(monkeypatch, tmp_path, home):
+    """Under the temporary folder, and never under the current one."""
+    for variable in ("PRIOT_DATA", "XDG_CACHE_HOME", "HOME", "LOCALAPPDATA"):
+        monkeypatch.delenv(variable, raising=False)
+    if home is not None:
+        monkeypatch.setenv("HOME", home)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    assert data_folder().parent == tmp_path
+
+
+def test_transfer_task_is_drawn_then_rotated(arrays):
+    """First the training indices, then those of the test; pixels halved, labels beside their images."""
+    mnist = Mnist(**arrays)
+    task = transfer_task(mnist, 30, 7, 16, 8)
+    draws = np.random.Generator(np.random.PCG64([7, 0]))
+    train, test = draws.choice(48, 16, replace=False), draws.choice(24, 8, replace=False)
+    expected = rotate(arrays["x_test"][test], rotation(30, 28)) // 2
+    assert task.test.images.dtype == np.int8
+    assert np.array_equal(task.test.images[:, 0], expected)
+    assert np.array_equal(task.train.labels, arrays["y_train"][train])
+    assert task.train.images.shape == (16, 1, 28, 28)
+    assert expected.max() > 100
+
+
+@pytest.mark.parametrize(("train", "test"), [(49, 8), (16, 25), (0, 8)])
+def test_more_images_than_there_are_are_refused(arrays, train, test):
+    """Nothing is drawn twice."""
+    with pytest.raises(InputError, match="number of"):
+        transfer_task(Mnist(**arrays), 30, 7, train, test)

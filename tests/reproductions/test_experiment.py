@@ -1,0 +1,78 @@
+"""Experiment files: the table's setting, and what a bad file is told."""
+
+import pytest
+
+from priot_hil.reference.errors import InputError
+from priot_hil.reference.kinds import LossRounding, MethodKind, Selection
+from priot_hil.reproductions.experiment import FOLDER, Row, read_experiment, tables
+
+ACCURACY = (FOLDER / "accuracy.toml").read_text(encoding="utf-8")
+
+
+def test_the_table_of_accuracies():
+    """The published rows and columns at the default setting, with seeds that nobody has looked at."""
+    experiment = read_experiment("accuracy")
+    assert experiment.angles == (30, 45)
+    assert experiment.seeds == tuple(range(10, 20))
+    assert (experiment.epochs, experiment.train_samples, experiment.test_samples) == (30, 1024, 1024)
+    assert (experiment.mu, experiment.loss_rounding) == (5, LossRounding.STOCHASTIC)
+    assert "seeds 1 to 3" in experiment.note
+    assert experiment.rows == (
+        Row("before transfer", MethodKind.NITI_STATIC, trains=False),
+        Row("dynamic NITI", MethodKind.NITI_DYNAMIC),
+        Row("static NITI", MethodKind.NITI_STATIC),
+        Row("PRIOT", MethodKind.PRIOT, theta=-64),
+        Row("PRIOT-S 10 % random", MethodKind.PRIOT_S, True, 0, 10, Selection.RANDOM),
+        Row("PRIOT-S 10 % magnitude", MethodKind.PRIOT_S, True, 0, 10, Selection.MAGNITUDE),
+        Row("PRIOT-S 20 % random", MethodKind.PRIOT_S, True, 0, 20, Selection.RANDOM),
+        Row("PRIOT-S 20 % magnitude", MethodKind.PRIOT_S, True, 0, 20, Selection.MAGNITUDE),
+    )
+
+
+def test_quick_is_shorter_and_else_the_same():
+    """One seed, and fewer epochs."""
+    full = read_experiment("accuracy")
+    quick = full.shortened()
+    assert quick.quick
+    assert quick.seeds == (10,)
+    assert 1 <= quick.epochs < full.epochs
+    assert (quick.rows, quick.angles, quick.mu) == (full.rows, full.angles, full.mu)
+
+
+def test_an_unknown_table_is_told_which_there_are():
+    """As at the command line."""
+    with pytest.raises(InputError, match="expected one of accuracy, got 'costs'"):
+        read_experiment("costs")
+    assert tables() == ["accuracy"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        ("\nmu = 5", "\nmu = 8", "mu: expected a whole number in 0..7, got 8"),
+        ("\nmu = 5", "", "mu: expected a whole number, got nothing"),
+        ("\nmu = 5", "\nmu = true", "mu: expected a whole number, got True"),
+        ("\nmu = 5", "\nmu = 5\nspeed = 3", "keys: expected only known ones, got speed"),
+        ("epochs = 30", "epochs = 0", "epochs: expected a whole number in 1..1000, got 0"),
+        ("seeds = [10]", "seeds = []", "quick: seeds: expected different numbers"),
+        ("seeds = [10]", "seeds = [10, 10]", "quick: seeds: expected different numbers"),
+        ("angles = [30, 45]", 'angles = ["30"]', "angles: expected a whole number"),
+        ('"stochastic"', '"up"', "loss_rounding: expected one of .*, got up"),
+        ('"tiny_cnn"', '"huge_cnn"', "network: expected one of tiny_cnn"),
+        ('row = "static NITI"', 'row = "NITI"', "baseline row"),
+        ('name = "dynamic NITI"', 'name = "static NITI"', "names of their own"),
+        ('method = "niti_dynamic"', 'method = "sgd"', "method: expected one of .*, got sgd"),
+        ('method = "niti_dynamic"', 'method = "niti_dynamic"\ntheta = 3', "only known ones, got theta"),
+        ("theta = -64", "theta = -128", "theta: expected a whole number in -127..127, got -128"),
+        ('selection = "random"', "", "'PRIOT-S 10 % random': selection"),
+        ("priot-experiment/1", "priot-experiment/2", "format: expected priot-experiment/1"),
+        ("angles = [", "angles = ", "accuracy.toml: .*line"),
+    ],
+)
+def test_a_bad_file_is_refused(tmp_path, old, new, reason):
+    """With the file, the key and what was expected."""
+    assert old in ACCURACY
+    (tmp_path / "accuracy.toml").write_text(ACCURACY.replace(old, new, 1), encoding="utf-8")
+    with pytest.raises(InputError, match=reason) as refusal:
+        read_experiment("accuracy", tmp_path)
+    assert str(refusal.value).startswith(f"experiment {tmp_path / 'accuracy.toml'}")

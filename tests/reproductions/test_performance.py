@@ -1,0 +1,278 @@
+"""One run: what it records, that it goes on where it stopped, and that engines which differ are caught."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from priot_hil.reference.errors import InputError
+from priot_hil.reference.kinds import LossRounding, MethodKind
+from priot_hil.reference.reference_engine import ReferenceEngine
+from priot_hil.reference.scales import calibrate, calibration_order, calibration_run
+from priot_hil.reference.streams import order
+from priot_hil.reproductions.data import samples, transfer_task
+from priot_hil.reproductions.files import pack, unpack
+from priot_hil.reproductions.performance import EnginesDiffer, first_state, perform
+from priot_hil.reproductions.plan import code_fingerprint, plan
+from priot_hil.reproductions.records import kept, read_records, write_records
+
+ROWS = ("dynamic NITI", "static NITI", "PRIOT", "PRIOT-S 20 % magnitude")
+
+
+class Interrupted(Exception):
+    """Stands in for a stop."""
+
+
+class StopAfter:
+    """Stops a run after some epochs."""
+
+    def __init__(self, epochs):
+        self.left = epochs
+
+    def __call__(self):
+        """Count an epoch."""
+        self.left -= 1
+        if not self.left:
+            raise Interrupted
+
+
+class Faulty(ReferenceEngine):
+    """A reference that is wrong from some epoch on, in one of the things that are compared."""
+
+    name = "faulty"
+
+    def __init__(self, what, epoch):
+        super().__init__()
+        self.what, self.epoch = what, epoch
+
+    @property
+    def wrong(self):
+        """1 once the epoch has come."""
+        return int(self.epoch <= 0)
+
+    def train_epoch(self, visits):
+        """Train; the last of the counted epochs makes it wrong."""
+        self.epoch -= 1
+        passed = super().train_epoch(visits)
+        return replace(passed, correct=passed.correct + self.wrong) if self.what == "training" else passed
+
+    def state_crc(self):
+        """The CRC, or another."""
+        return super().state_crc() + (self.wrong if self.what == "state CRC" else 0)
+
+    def evaluate(self):
+        """The right predictions, or more."""
+        return super().evaluate() + (self.wrong if self.what == "test" else 0)
+
+
+@pytest.fixture
+def run_it(material, tmp_path, reference):
+    """Perform a run on the reference, with its file in a folder of the test's own."""
+
+    def perform_one(run, after_epoch=lambda: None, engines=(reference,), name="run"):
+        return perform(run, material, engines, reference, tmp_path / f"{name}.npz", after_epoch)
+
+    return perform_one
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_a_run_is_what_its_parts_say(name, runs, run_it, material, reference):
+    """Step by step on another engine: the same accuracies and the same state after every epoch."""
+    run = runs[name]
+    record = run_it(run)
+    task = transfer_task(material.mnist, run.angle, run.seed, run.train_samples, run.test_samples)
+    engine = ReferenceEngine()
+    engine.load(material.model, run.method, first_state(run, material, reference))
+
+    def right():
+        pairs = zip(task.test.images, task.test.labels, strict=True)
+        return sum(engine.predict(image) == label for image, label in pairs)
+
+    assert [epoch.epoch for epoch in record.epochs] == [0, 1, 2]
+    assert (record.epochs[0].test_correct, record.epochs[0].train_correct) == (right(), None)
+    for epoch, recorded in enumerate(record.epochs[1:]):
+        trained = 0
+        for i in order(run.seed, epoch, run.train_samples):
+            label = int(task.train.labels[i])
+            trained += engine.train_step(task.train.images[i], label).prediction == label
+        assert recorded.state_crc == engine.state_crc()
+        assert (recorded.train_correct, recorded.test_correct) == (trained, right())
+    assert len({epoch.state_crc for epoch in record.epochs}) == 3
+
+
+def test_scales_are_calibrated_upright(runs, material, reference):
+    """On the pre-training set in the order of the run's own stream, with the run's own mask."""
+    run = runs["PRIOT"]
+    state = first_state(run, material, reference)
+    chosen = calibration_order(run.seed, 48)
+    mnist = material.mnist
+    upright = samples(mnist.x_train[chosen], mnist.y_train[chosen])
+    reference.load(material.model, *calibration_run(run.method, state))
+    assert state.scales == calibrate(reference, upright.images, upright.labels)
+    assert first_state(runs["dynamic NITI"], material, reference).scales is None
+
+
+@pytest.mark.parametrize("name", ROWS)
+@pytest.mark.parametrize("epochs", [1, 2])
+def test_an_interrupted_run_goes_on(name, epochs, runs, run_it, tmp_path):
+    """Stopped after the untrained model or after an epoch: the same record, the same kept bytes."""
+    whole = run_it(runs[name])
+    with pytest.raises(Interrupted):
+        run_it(runs[name], StopAfter(epochs), name="cut")
+    counted = StopAfter(99)
+    assert run_it(runs[name], counted, name="cut") == whole
+    assert counted.left == 99 - (3 - epochs)
+    assert (tmp_path / "cut.npz").read_bytes() == (tmp_path / "run.npz").read_bytes()
+
+
+def test_a_longer_run_goes_on_where_a_shorter_ended(runs, run_it):
+    """And a shorter one is the beginning of a longer one, with nothing performed."""
+    short, long = replace(runs["PRIOT"], epochs=1), replace(runs["PRIOT"], epochs=3)
+    first = run_it(short)
+    assert run_it(long).epochs[:2] == first.epochs
+    assert run_it(long) == run_it(long, name="at once")
+    assert run_it(short, StopAfter(1)) == first
+
+
+def test_before_transfer_trains_nothing(runs, run_it):
+    """One evaluation of what static NITI starts from."""
+    before, after = run_it(runs["before transfer"]), run_it(runs["static NITI"], name="static")
+    assert before.epochs == after.epochs[:1]
+
+
+def test_pruned_edges_are_counted(runs, run_it, material, reference):
+    """Scored edges below theta; weights that merely are 0 do not count, and NITI prunes none."""
+    state = first_state(runs["PRIOT-S 20 % magnitude"], material, reference)
+    expected = sum(int((state.values[i][state.scored[i]] < 0).sum()) for i in state.values)
+    record = run_it(runs["PRIOT-S 20 % magnitude"])
+    assert record.epochs[0].pruned == expected
+    assert 0.09 < expected / record.edges < 0.11
+    assert run_it(runs["static NITI"], name="niti").epochs[0].pruned is None
+
+
+@pytest.mark.parametrize("what", ["state CRC", "test", "training"])
+@pytest.mark.parametrize("epoch", [1, 2])
+def test_engines_that_differ_are_caught(what, epoch, runs, run_it, reference):
+    """Loudly: with row, angle, seed, epoch, and both values."""
+    run = replace(runs["PRIOT"], devices=("reference", "faulty"))
+    with pytest.raises(EnginesDiffer, match=f"PRIOT, 30 degrees, seed 10, after epoch {epoch}: {what} is .* on faulty"):
+        run_it(run, engines=(reference, Faulty(what, epoch)))
+
+
+def test_engines_that_agree_pass(runs, run_it, reference):
+    """The first one's figures are recorded."""
+    both = run_it(runs["PRIOT"], engines=(reference, ReferenceEngine()), name="both")
+    assert both == run_it(runs["PRIOT"])
+
+
+def test_a_kept_state_that_is_not_its_record_s_is_refused(runs, run_it, tmp_path):
+    """A whole archive with one other score."""
+    with pytest.raises(Interrupted):
+        run_it(runs["PRIOT"], StopAfter(2))
+    arrays = unpack((tmp_path / "run.npz").read_bytes(), "it", "do")
+    arrays["v9"][0, 0] ^= 1
+    (tmp_path / "run.npz").write_bytes(pack(arrays))
+    with pytest.raises(InputError, match="expected CRC-32 0x.* on reference; delete it"):
+        run_it(runs["PRIOT"])
+
+
+def test_a_damaged_or_foreign_kept_run_is_refused(runs, run_it, tmp_path):
+    """Cut short, without its record, or another run's."""
+    path = tmp_path / "run.npz"
+    run_it(runs["PRIOT"])
+    content = path.read_bytes()
+    path.write_bytes(content[:-1000])
+    with pytest.raises(InputError, match="whole .npz"):
+        run_it(runs["PRIOT"])
+    arrays = unpack(content, "it", "do")
+    path.write_bytes(pack({**arrays, "meta": np.array("{}")}))
+    with pytest.raises(InputError, match="a record and its state"):
+        run_it(runs["PRIOT"])
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=f"expected run {runs['static NITI'].key}"):
+        run_it(runs["static NITI"])
+
+
+def test_records_are_json_lines(runs, run_it, tmp_path):
+    """One run a line, with what was run beside what it gave."""
+    records = [run_it(runs[name], name=name) for name in ROWS]
+    write_records(tmp_path / "a.jsonl", records)
+    lines = (tmp_path / "a.jsonl").read_text().splitlines()
+    first = json.loads(lines[0])
+    assert len(lines) == len(ROWS)
+    assert (first["row"], first["seed"], first["angle"], first["mu"]) == ("dynamic NITI", 10, 30, 5)
+    assert len(first["epochs"]) == 3
+    assert read_records(tmp_path / "a.jsonl") == records
+    (tmp_path / "a.jsonl").write_text(lines[0] + "\n{}\n")
+    with pytest.raises(InputError, match="JSON Lines"):
+        read_records(tmp_path / "a.jsonl")
+
+
+def test_best_and_last(runs, run_it):
+    """In percent of the test images; the untrained model counts for the best."""
+    record = run_it(runs["PRIOT"])
+    epochs = [replace(epoch, test_correct=right) for epoch, right in zip(record.epochs, (6, 3, 4), strict=True)]
+    record = replace(record, epochs=tuple(epochs))
+    assert (record.best, record.last) == (75.0, 50.0)
+
+
+def test_what_decides_a_run_is_in_its_key(runs):
+    """Each change gives another key; a longer run has the same."""
+    run = runs["PRIOT"]
+    changed = [
+        replace(run, seed=11),
+        replace(run, angle=45),
+        replace(run, code="another"),
+        replace(run, checkpoint="another"),
+        replace(run, train_samples=17),
+        replace(run, test_samples=9),
+        replace(run, devices=("host",)),
+        *(replace(run, row=other.row, method=other.method) for name, other in runs.items() if name != "PRIOT"),
+        *(
+            replace(run, method=replace(run.method, **{name: value}))
+            for name, value in [
+                ("mu", 4),
+                ("theta", -63),
+                ("loss_rounding", LossRounding.NEAREST),
+                ("kind", MethodKind.PRIOT_S),
+            ]
+        ),
+    ]
+    keys = [run.key, *(other.key for other in changed)]
+    assert len(set(keys)) == len(keys)
+    assert replace(run, epochs=99).key == run.key
+
+
+def test_the_fingerprint_sees_every_deciding_file(tmp_path):
+    """Another byte, another name or another file changes it; other files do not."""
+    (tmp_path / "reference").mkdir()
+    path = tmp_path / "reference" / "loss.py"
+    path.write_text("1")
+    prints = [code_fingerprint(tmp_path)]
+    path.write_text("2")
+    prints.append(code_fingerprint(tmp_path))
+    path.rename(tmp_path / "reference" / "other.py")
+    prints.append(code_fingerprint(tmp_path))
+    (tmp_path / "reference" / "more.py").write_text("")
+    prints.append(code_fingerprint(tmp_path))
+    assert len(set(prints)) == 4
+    (tmp_path / "README.md").write_text("")
+    assert code_fingerprint(tmp_path) == prints[-1]
+    assert code_fingerprint() != code_fingerprint(tmp_path)
+
+
+def test_plan_checks_one_run_of_each_row(experiment):
+    """First seed, first angle; these come first, since they take longest."""
+    full = replace(experiment, seeds=(10, 11), angles=(30, 45))
+    planned = plan(full, "host", "emulator", "a", "b")
+    checked = planned[: len(full.rows)]
+    assert len(planned) == 2 * 2 * len(full.rows)
+    assert [run.row for run in checked] == list(full.rows)
+    assert {(run.seed, run.angle, run.devices) for run in checked} == {(10, 30, ("host", "emulator"))}
+    assert {run.devices for run in planned[len(full.rows) :]} == {("host",)}
+
+
+def test_a_missing_file_is_a_run_not_begun(tmp_path):
+    """Nothing kept, nothing refused."""
+    assert kept(tmp_path / "none.npz", "key") is None

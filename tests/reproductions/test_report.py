@@ -1,0 +1,114 @@
+"""The report: means, deviations, gains seed by seed, and what was not run."""
+
+import io
+from dataclasses import replace
+
+import pytest
+from rich.console import Console
+
+from priot_hil.reproductions import report
+from priot_hil.reproductions.plan import plan
+from priot_hil.reproductions.records import EpochRecord, RunRecord
+
+
+@pytest.fixture(scope="module")
+def table(experiment):
+    """Three seeds, two angles, static NITI and PRIOT; 1,000 test images, so that a right one is a tenth of a point."""
+    rows = tuple(row for row in experiment.rows if row.name in ("before transfer", "static NITI", "PRIOT"))
+    return replace(experiment, rows=rows, seeds=(10, 11, 12), angles=(30, 45), test_samples=1000)
+
+
+@pytest.fixture(scope="module")
+def planned(table):
+    """Its runs."""
+    return plan(table, "host", "emulator", "a", "b")
+
+
+def record(run, *right):
+    """A record with these numbers of right predictions."""
+    epochs = tuple(EpochRecord(i, count, None, 0, None, None) for i, count in enumerate(right))
+    return RunRecord(run.key, run.description(), None, 1, epochs)
+
+
+def records(planned, curves):
+    """Records by key; curves by row and seed, at 30 degrees."""
+    return {
+        run.key: record(run, *curves[run.row.name, run.seed])
+        for run in planned
+        if run.angle == 30 and (run.row.name, run.seed) in curves
+    }
+
+
+CURVES = {
+    ("before transfer", 10): [500],
+    ("before transfer", 11): [500],
+    ("before transfer", 12): [500],
+    ("static NITI", 10): [500, 700, 600],
+    ("static NITI", 11): [800, 100, 200],
+    ("static NITI", 12): [500, 600, 600],
+    ("PRIOT", 10): [500, 800, 810],
+    ("PRIOT", 11): [500, 900, 890],
+    ("PRIOT", 12): [500, 600, 800],
+}
+
+
+def test_cells(table, planned):
+    """By hand: static NITI's best 70, 80, 60; PRIOT's 81, 90, 80; so the gains are 11, 10, 20."""
+    rows = report.body(table, planned, records(planned, CURVES))
+    none = ["not run"] * 3
+    assert report.header(table) == [
+        "",
+        *["30° best", "30° last", "30° gain", "45° best", "45° last", "45° gain"],
+        "emulated board",
+    ]
+    assert rows == [
+        ["before transfer", "50.0 ± 0.0", "50.0 ± 0.0", "-20.0 ± 10.0", *none, "equal, untrained"],
+        ["static NITI", "70.0 ± 10.0", "46.7 ± 23.1", "", *none, "equal, 2 epochs"],
+        ["PRIOT", "83.7 ± 5.5", "83.3 ± 4.9", "+13.7 ± 5.5", *none, "equal, 2 epochs"],
+    ]
+
+
+def test_a_cell_with_an_unfinished_run_says_so(table, planned):
+    """One seed of static NITI is missing: its cell and every gain over it; one of PRIOT is the one on the board."""
+    curves = {key: curve for key, curve in CURVES.items() if key not in [("static NITI", 11), ("PRIOT", 10)]}
+    _, static, priot = report.body(table, planned, records(planned, curves))
+    assert static[1:4] == ["not run"] * 3
+    assert static[-1] == "equal, 2 epochs"
+    assert priot[1:4] == ["not run"] * 3
+    assert priot[-1] == "not run"
+    curves = {key: curve for key, curve in CURVES.items() if key != ("static NITI", 11)}
+    _, _, priot = report.body(table, planned, records(planned, curves))
+    assert priot[1:4] == ["83.7 ± 5.5", "83.3 ± 4.9", "not run"]
+
+
+def test_one_seed_has_no_deviation(table):
+    """A single number."""
+    single = replace(table, seeds=(11,))
+    planned = plan(single, "host", None, "a", "b")
+    _, static, priot = report.body(single, planned, records(planned, CURVES))
+    assert static[1:4] == ["80.0", "20.0", ""]
+    assert priot[1:4] == ["90.0", "89.0", "+10.0"]
+
+
+def test_legend_names_the_setting(table):
+    """The axes that decide the picture, the seeds, how the setting was chosen, and the abstract's range."""
+    text = "\n".join(report.legend(table, "host"))
+    for part in ("(float)", "stochastic", "mu = 5", "seeds 10 to 12", "8.08 to 33.75", "seeds 1 to 3", "engine: host"):
+        assert part in text
+    assert "seeds 10, 12;" in report.legend(replace(table, seeds=(10, 12)), "host")[0]
+    assert "seed 10;" in report.legend(replace(table, seeds=(10,)), "host")[0]
+
+
+def test_markdown_and_terminal_show_the_same_cells(table, planned):
+    """Every cell of every row, in order."""
+    columns, rows = report.header(table), report.body(table, planned, records(planned, CURVES))
+    text = report.markdown("A title", columns, rows, ["A line."])
+    lines = text.splitlines()
+    assert lines[0] == "# A title"
+    assert [cell.strip() for cell in lines[6].strip("|").split("|")] == rows[2]
+    assert lines[-1] == "A line."
+    assert {line.count("|") for line in lines[2:7]} == {len(columns) + 1}
+    shown = io.StringIO()
+    Console(file=shown, width=130).print(report.terminal_table("A title", columns, rows))
+    for cell in rows[2]:
+        assert cell in shown.getvalue()
