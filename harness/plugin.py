@@ -37,13 +37,15 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_report_header(config: pytest.Config) -> str:
     """Says what runs where."""
-    return f"devices: {', '.join(config.stash[DEVICES_KEY])}, each held against the reference"
+    devices: tuple[str, ...] = config.stash[DEVICES_KEY]
+    return f"devices: {', '.join(devices)}, each held against the reference"
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Runs each test that takes an engine on every device asked for."""
     if "engine" in metafunc.fixturenames:
-        metafunc.parametrize("engine", metafunc.config.stash[DEVICES_KEY], indirect=True, scope="session")
+        devices: tuple[str, ...] = metafunc.config.stash[DEVICES_KEY]
+        metafunc.parametrize("engine", devices, indirect=True, scope="session")
 
 
 @pytest.fixture(scope="session")

@@ -403,7 +403,7 @@ class ReadRequest(NamedTuple):
     tensor: int
     layer: int
     offset: int
-    count: int
+    length: int
 
     def pack(self) -> bytes:
         """The 8 bytes on the wire."""
@@ -572,7 +572,7 @@ class DatasetResponse(NamedTuple):
 class TrainEpochRequest(NamedTuple):
     """Request of train_epoch."""
 
-    count: int
+    samples: int
 
     def pack(self) -> bytes:
         """The 2 bytes on the wire."""

@@ -156,7 +156,7 @@ static priot_status run_write(call *at) {
 
 static priot_status run_read(call *at) {
     priot_tensor_view part;
-    const uint32_t count = priot_get_u16(at->request + PRIOT_READ_REQUEST_COUNT);
+    const uint32_t count = priot_get_u16(at->request + PRIOT_READ_REQUEST_LENGTH);
     if (count > PRIOT_PAYLOAD_LIMIT) {
         return bad_value(at, count);
     }
@@ -301,7 +301,7 @@ static uint32_t sample_label(const priot_dataset *dataset, uint32_t sample) {
 static priot_status run_train_epoch(call *at) {
     priot_engine *engine = &at->device->engine;
     const priot_dataset *dataset = &at->device->dataset;
-    const uint32_t count = priot_get_u16(at->request + PRIOT_TRAIN_EPOCH_REQUEST_COUNT);
+    const uint32_t count = priot_get_u16(at->request + PRIOT_TRAIN_EPOCH_REQUEST_SAMPLES);
     if (!is_running(at->device)) {
         return PRIOT_STATUS_NOT_LOADED;
     }

@@ -121,7 +121,7 @@ typedef enum {
 #define PRIOT_READ_REQUEST_TENSOR 0u /* u8 */
 #define PRIOT_READ_REQUEST_LAYER 1u /* u8 */
 #define PRIOT_READ_REQUEST_OFFSET 2u /* u32 */
-#define PRIOT_READ_REQUEST_COUNT 6u /* u16 */
+#define PRIOT_READ_REQUEST_LENGTH 6u /* u16 */
 #define PRIOT_READ_REQUEST_BYTES 8u
 
 /* Request of train_step. */
@@ -162,7 +162,7 @@ typedef enum {
 #define PRIOT_DATASET_RESPONSE_BYTES 8u
 
 /* Request of train_epoch. */
-#define PRIOT_TRAIN_EPOCH_REQUEST_COUNT 0u /* u16 */
+#define PRIOT_TRAIN_EPOCH_REQUEST_SAMPLES 0u /* u16 */
 #define PRIOT_TRAIN_EPOCH_REQUEST_BYTES 2u
 
 /* Response of train_epoch. */

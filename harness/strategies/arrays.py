@@ -4,7 +4,6 @@ One draw an array is what makes a thousand cases a second possible. The first by
 an entry of that palette's table of 256 values; tables begin with their simplest value, and bytes shrink to 0.
 """
 
-import math
 from collections.abc import Iterable
 from enum import StrEnum
 from functools import cache, partial
@@ -14,12 +13,18 @@ from hypothesis import strategies as st
 
 from priot_hil.reference.checks import BoolArray, Int8Array
 
-DRAWN = 251
-"""Values drawn for an array at most; a larger one repeats them. A prime, so that rows and planes differ."""
+DRAWN = 61
+"""Values drawn for each array; a smaller one leaves some unused, a larger one repeats them.
+
+A prime, so that rows and planes differ. One number for all, since hypothesis also makes cases by moving a draw to where
+another was, and one that does not fit there turns to zeros: with sizes of their own half of all arrays did.
+"""
+
+PATTERN = st.binary(min_size=1 + DRAWN, max_size=1 + DRAWN)
+HALF = 128
 
 EVERY = (0, *(sign * v for v in range(1, 128) for sign in (1, -1)))
 EDGES = (0, 1, -1, 127, -127, 126, -126, *(sign * 2**k for k in range(1, 7) for sign in (1, -1)))
-HALF = 128
 
 
 class Palette(StrEnum):
@@ -68,23 +73,17 @@ def int8_arrays(
     Shrinks towards zeros, except where the palette has none (saturating).
 
     Args:
-        shape: Of the array; beyond 251 elements the values repeat.
+        shape: Of the array; beyond 61 elements the values repeat.
         near: A threshold in -127..127 whose neighbourhood is drawn often; None for no such value.
         palettes: Those to draw from, equally often; all of them, by their shares, where empty.
     """
-    return _bytes(shape).map(partial(_array, shape, near, palettes or ALL))
+    return PATTERN.map(partial(_array, shape, near, palettes or ALL))
 
 
 @cache
 def masks(shape: tuple[int, ...]) -> st.SearchStrategy[BoolArray]:
     """A mask of scored edges: none, few, half, most or all of them. Shrinks to none."""
-    return _bytes(shape).map(partial(_mask, shape))
-
-
-@cache
-def _bytes(shape: tuple[int, ...]) -> st.SearchStrategy[bytes]:
-    size = 1 + min(math.prod(shape), DRAWN)
-    return st.binary(min_size=size, max_size=size)
+    return PATTERN.map(partial(_mask, shape))
 
 
 def _array(shape: tuple[int, ...], near: int | None, palettes: tuple[Palette, ...], drawn: bytes) -> Int8Array:

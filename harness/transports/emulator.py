@@ -1,8 +1,10 @@
 """The emulated RP2040 as a transport."""
 
+import time
 from pathlib import Path
 
 from priot_hil.harness.emulator import Rp2040, Stop
+from priot_hil.harness.errors import EmulationStuck
 
 
 class EmulatorTransport:
@@ -32,10 +34,11 @@ class EmulatorTransport:
 
         Raises:
             DeviceFault: the core locked up.
-            EmulationStuck: the deadline passed while the core was busy.
+            EmulationStuck: the deadline passed while the core was busy, or restarted time and again.
         """
         while not (data := self.machine.take()) and self.machine.run(deadline) is Stop.RESET:
-            pass
+            if time.monotonic() >= deadline:
+                raise EmulationStuck(f"{self.name} keeps restarting; its last fault: {self.machine.last_fault}.")
         return data or self.machine.take()
 
     def reset(self) -> None:

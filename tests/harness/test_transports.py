@@ -138,3 +138,11 @@ def test_emulator_stuck_is_named() -> None:
     with pytest.raises(EmulationStuck, match="main"):
         transport.read(time.monotonic() + 0.05)
     transport.close()
+
+
+def test_emulator_that_keeps_restarting_is_named() -> None:
+    """A firmware that never gets beyond its start does not hold the host for ever."""
+    transport = EmulatorTransport(build("restart.c"))
+    with pytest.raises(EmulationStuck, match="keeps restarting"):
+        transport.read(time.monotonic() + 0.05)
+    transport.close()

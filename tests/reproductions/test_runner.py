@@ -1,0 +1,140 @@
+"""A whole table in the small, in worker processes: made, made again, interrupted, refused."""
+
+import io
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+
+import pytest
+from rich.console import Console
+
+from priot_hil.reference.errors import InputError
+from priot_hil.reproductions.files import pack, unpack
+from priot_hil.reproductions.plan import plan
+from priot_hil.reproductions.records import read_records
+from priot_hil.reproductions.runner import Reproduction, reproduce
+from priot_hil.reproductions.workers import MaterialLoader
+
+# What a user does, but with the small table: a process of its own, which Ctrl-C reaches through its process group.
+COMMAND = """
+import pickle, sys
+from rich.console import Console
+from priot_hil.reproductions.runner import Reproduction
+
+with open(sys.argv[1], "rb") as file:
+    made = Reproduction(*pickle.load(file), Console(width=130))
+try:
+    made.perform()
+except KeyboardInterrupt:
+    sys.exit(130)
+"""
+
+
+@pytest.fixture
+def small(experiment):
+    """Three rows, two angles, one seed."""
+    rows = tuple(row for row in experiment.rows if row.name in ("before transfer", "static NITI", "PRIOT"))
+    return replace(experiment, rows=rows, angles=(30, 45))
+
+
+@pytest.fixture
+def table(small, loader, tmp_path):
+    """Makes the table; `changes` go to the experiment."""
+
+    def make(out="out", loader=loader, **changes):
+        console = Console(file=io.StringIO(), width=130)
+        changed = replace(small, **changes)
+        runs = plan(changed, "reference", None, "a checkpoint", "a code")
+        return Reproduction(changed, runs, loader, tmp_path / out, "reference", "reference", 2, console)
+
+    return make
+
+
+def shown(reproduction):
+    """What was printed."""
+    return reproduction.console.file.getvalue()
+
+
+def test_a_table_is_made_and_written(table, tmp_path):
+    """A line for each run, the table, Markdown and JSON Lines with the same records."""
+    made = table()
+    records = made.perform()
+    text = shown(made)
+    assert len(records) == 6
+    assert "[6/6] " in text
+    assert f"PRIOT, 45 degrees, seed 10: best {records[-1].best:.1f} %" in text
+    assert text.count("not run") == 3  # No row went through the board.
+    assert read_records(tmp_path / "out" / "accuracy-reference.jsonl") == records
+    markdown = (tmp_path / "out" / "accuracy-reference.md").read_text()
+    assert f"| PRIOT | {records[2].best:.1f} | {records[2].last:.1f} |" in markdown
+
+
+def test_the_second_time_nothing_is_performed(table):
+    """The same records, without data, model or engine."""
+    records = table().perform()
+    nothing = MaterialLoader(open, None, "")
+    again = table(loader=nothing)
+    assert again.perform() == records
+    assert "[1/" not in shown(again)
+
+
+def test_more_epochs_go_on_and_fewer_are_the_beginning(table):
+    """Quick and full share their runs."""
+    short = table(epochs=1).perform()
+    long = table(epochs=3).perform()
+    assert [record.upto(1) for record in long] == short
+    assert table(epochs=1).perform() == short
+    assert table(out="at once", epochs=3).perform() == long
+
+
+def test_a_failure_in_a_worker_ends_the_command(table, tmp_path):
+    """With the worker's own sentence; the other runs are kept."""
+    made = table()
+    made.perform()
+    path = tmp_path / "out" / "runs" / f"{made.runs[1].key}.npz"
+    arrays = unpack(path.read_bytes(), "it", "do")
+    arrays["v9"][0, 0] ^= 1
+    path.write_bytes(pack(arrays))
+    with pytest.raises(InputError, match="expected CRC-32"):
+        table(epochs=3).perform()
+
+
+def test_ctrl_c_keeps_what_was_done(table, tmp_path):
+    """A sentence, a table that says what was not run, status 130; the same command then gives the same records."""
+    whole = table(out="whole", epochs=60).perform()
+    interrupted = table(epochs=60)
+    path = tmp_path / "made.pickle"
+    names = ("experiment", "runs", "loader", "out", "device", "calibrator", "jobs")
+    path.write_bytes(pickle.dumps([getattr(interrupted, name) for name in names]))
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    command = [sys.executable, "-c", COMMAND, str(path)]
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, start_new_session=True
+    )
+    deadline = time.monotonic() + 60
+    while not list((tmp_path / "out" / "runs").glob("*.npz")):
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGINT)
+    output, errors = process.communicate(timeout=60)
+    assert process.returncode == 130, errors
+    assert "Give the same command again to go on from there." in output
+    assert "not run" in output
+    assert "Traceback" not in errors
+    assert table(epochs=60).perform() == whole
+
+
+def test_unknown_tables_and_devices_are_refused(tmp_path):
+    """With what there is, before anything is fetched or built."""
+    with pytest.raises(InputError, match="table: expected one of accuracy, got 'costs'"):
+        reproduce("costs", out=tmp_path)
+    with pytest.raises(InputError, match="device: expected one of .*emulator.*, got 'toaster'"):
+        reproduce("accuracy", device="toaster", out=tmp_path)
+    with pytest.raises(InputError, match="got 'host,emulator'"):
+        reproduce("accuracy", device="host,emulator", out=tmp_path)
+    assert list(tmp_path.iterdir()) == []
