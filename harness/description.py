@@ -115,9 +115,17 @@ def image_sizes(shape: tuple[int, ...]) -> tuple[int, int, int]:
     return (shape[0], shape[1], shape[2]) if len(shape) == 3 else (shape[0], 0, 0)
 
 
-def pack_mask(scored: npt.NDArray[np.bool_]) -> bytes:
-    """A bit for each edge in flat order, least significant first."""
-    return np.packbits(scored.ravel(), bitorder="little").tobytes()
+def scored_edges(scored: npt.NDArray[np.bool_]) -> tuple[npt.NDArray[np.uint16], npt.NDArray[np.uint32]]:
+    """Where the scored edges are.
+
+    Args:
+        scored: bool, shape of the weights.
+
+    Returns:
+        uint16: each scored edge's place in its row, row by row; uint32, (rows,): where each row's edges end among them.
+    """
+    rows = scored.reshape(len(scored), -1)
+    return np.nonzero(rows)[1].astype("<u2"), np.cumsum(np.count_nonzero(rows, axis=1)).astype("<u4")
 
 
 def pack_dataset(

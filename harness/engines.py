@@ -10,7 +10,7 @@ from priot_hil.reference.errors import InputError, NotReady
 from priot_hil.reference.network import Network
 from priot_hil.reference.run import Method, Model, Shifts, State, check_run
 
-from .description import describe_kernel, describe_run, pack_dataset, pack_mask
+from .description import describe_kernel, describe_run, pack_dataset, scored_edges
 from .device import Device
 from .errors import KernelStatus
 from .protocol import (
@@ -237,7 +237,8 @@ class DeviceEngine:
         if scored is None:
             self._write(TensorCode.SCORES, layer, scores)
         else:
-            self._write(TensorCode.SCORED, layer, pack_mask(scored))
+            for tensor, values in zip((TensorCode.COLUMNS, TensorCode.ROW_ENDS), scored_edges(scored), strict=True):
+                self._write(tensor, layer, values)
             self._write(TensorCode.SCORES, layer, scores[scored])
 
     def _read_scores(self, layer: int, initial: Int8Array, scored: npt.NDArray[np.bool_] | None) -> Int8Array:

@@ -46,12 +46,13 @@ class TensorCode(IntEnum):
     IMAGE = 0
     WEIGHTS = 1
     SCORES = 2
-    SCORED = 3
+    COLUMNS = 3
     OUTPUT = 4
     ERROR = 5
     INPUT_ERROR = 6
     GRADIENT = 7
     ORDER = 8
+    ROW_ENDS = 9
 
 
 class LayerCode(IntEnum):

@@ -3,7 +3,6 @@
 #include "priot_crc32.h"
 #include "priot_loss_s8.h"
 #include "priot_stage.h"
-#include "priot_update_s8.h"
 
 volatile priot_progress_record priot_progress;
 
@@ -34,31 +33,31 @@ priot_status priot_engine_load(priot_engine *engine, priot_detail *detail) {
     return PRIOT_STATUS_OK;
 }
 
-/* Counts each row's scored edges, packs their weights and masks the dense ones. */
+/* Checks that the scored edges are in their rows and in order, packs their weights and masks the dense ones. */
 static priot_status pack_scored_edges(const priot_model *model, priot_stage *stage, priot_detail *detail) {
-    uint32_t packed = 0, edge = 0;
-    const uint32_t described = model->spec.layers[stage->layer].scored;
+    const uint32_t scored = model->spec.layers[stage->layer].scored;
+    uint32_t packed = 0;
+    detail->layer = stage->layer;
     for (uint32_t row = 0; row < stage->geometry.out_channels; ++row) {
-        stage->row_start[row] = packed;
-        for (uint32_t i = 0; i < stage->fan_in; ++i, ++edge) {
-            if (!priot_is_scored(stage->scored, edge)) {
-                continue;
-            }
-            if (packed == described) {
-                detail->layer = stage->layer;
-                detail->value = described;
+        detail->value = row;
+        const uint32_t end = stage->row_ends[row];
+        if (end < packed || end > scored) {
+            return PRIOT_STATUS_BAD_VALUE;
+        }
+        int8_t *weights = stage->weights + (size_t)row * stage->fan_in;
+        for (uint32_t next = 0; packed < end; ++packed) {
+            const uint32_t column = stage->columns[packed];
+            if (column < next || column >= stage->fan_in) {
                 return PRIOT_STATUS_BAD_VALUE;
             }
-            stage->unmasked[packed] = stage->weights[edge];
+            next = column + 1;
+            stage->unmasked[packed] = weights[column];
             if (stage->scores[packed] < model->spec.theta) {
-                stage->weights[edge] = 0;
+                weights[column] = 0;
             }
-            ++packed;
         }
     }
-    detail->layer = stage->layer;
-    detail->value = packed;
-    return packed == described ? PRIOT_STATUS_OK : PRIOT_STATUS_BAD_VALUE;
+    return packed == scored ? PRIOT_STATUS_OK : PRIOT_STATUS_BAD_VALUE;
 }
 
 priot_status priot_engine_start(priot_engine *engine, priot_detail *detail) {
@@ -95,8 +94,11 @@ static priot_status stage_tensor(priot_engine *engine, uint32_t tensor, priot_st
     case PRIOT_TENSOR_SCORES:
         *view = view_of(stage->scores, priot_learned(engine, stage, &learned), 1);
         break;
-    case PRIOT_TENSOR_SCORED:
-        *view = view_of(stage->scored, (stage->edges + 7u) / 8u, 0);
+    case PRIOT_TENSOR_COLUMNS:
+        *view = view_of(stage->columns, model->spec.layers[stage->layer].scored * sizeof(uint16_t), 0);
+        break;
+    case PRIOT_TENSOR_ROW_ENDS:
+        *view = view_of(stage->row_ends, stage->geometry.out_channels * sizeof(uint32_t), 0);
         break;
     case PRIOT_TENSOR_OUTPUT:
         *view = view_of(stage->output, outputs, 1);
@@ -232,6 +234,15 @@ uint32_t priot_engine_predict(priot_engine *engine, const int8_t *image) {
     return priot_predict_s8(priot_last_stage(engine)->output, priot_classes(engine));
 }
 
+/* One row of the gradient, edge by edge, where the tensor `gradient` shows it. */
+static void read_gradient(priot_model *model, const priot_stage *stage, uint32_t row) {
+    priot_gradients gradients = priot_stage_gradients(model, stage, model->image);
+    const uint32_t errors = priot_stage_gradient_row(&gradients, row);
+    for (uint32_t i = 0; i < stage->fan_in; ++i) {
+        model->accumulator[i] = errors != 0 ? priot_gradient_of(&gradients.row, i) : 0;
+    }
+}
+
 priot_status priot_engine_run_kernel(priot_engine *engine, uint32_t operation, uint32_t row, uint32_t *shift) {
     priot_model *model = &engine->model;
     if (!engine->is_started || model->spec.mode != PRIOT_MODE_KERNEL) {
@@ -254,11 +265,7 @@ priot_status priot_engine_run_kernel(priot_engine *engine, uint32_t operation, u
         if (row >= stage->geometry.out_channels) {
             return PRIOT_STATUS_BAD_RANGE;
         }
-        if (priot_stage_gradient(model, stage, model->image, row) == 0) {
-            for (uint32_t i = 0; i < stage->fan_in; ++i) {
-                model->accumulator[i] = 0;
-            }
-        }
+        read_gradient(model, stage, row);
         break;
     case PRIOT_OPERATION_UPDATE:
         priot_stage_gradient_shift(model, stage, model->image, &used);

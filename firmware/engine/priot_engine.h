@@ -19,7 +19,6 @@ typedef struct {
     size_t arena_bytes;
     uint8_t is_loaded, is_started;
     uint32_t rng;
-    uint32_t kernel_row; /* kernel mode: the gradient row asked for last */
     priot_model model;
     priot_model candidate; /* a model being checked, so that a refused one leaves `model` as it was */
     priot_trace trace[PRIOT_MAX_STAGES];
@@ -38,7 +37,7 @@ void priot_engine_init(priot_engine *engine, uint8_t *arena, size_t arena_bytes)
 /* Checks engine->candidate.spec and makes it the model, all tensors zero. */
 priot_status priot_engine_load(priot_engine *engine, priot_detail *detail);
 
-/* Ends the loading; PRIOT-S: checks the masks against the described counts and packs the scored edges' weights. */
+/* Ends the loading; PRIOT-S: checks where the scored edges are and packs their weights. */
 priot_status priot_engine_start(priot_engine *engine, priot_detail *detail);
 
 /* Where a tensor lies. `is_write`: whether it is to be written, which not every tensor may be at every time. */

@@ -5,6 +5,7 @@
 #define EXPONENT_MIN (-64)
 #define EXPONENT_MAX 63
 #define SHIFT_MAX 31
+#define COLUMNS_MAX 0x10000u    /* PRIOT-S counts the edges of a row in 16 bits */
 #define CHANNELS_MAX 0xffffffu /* so that no bound of a layer wraps in 64 bits */
 
 /* A bump allocator that only counts while base is NULL. */
@@ -150,6 +151,9 @@ static priot_status check_overflow(const priot_model_spec *spec, priot_stage *st
     if (edges > SUM_LIMIT) {
         return refuse(detail, PRIOT_STATUS_TOO_LARGE, stage->layer, edges);
     }
+    if (spec->method == PRIOT_METHOD_PRIOT_S && fan_in > COLUMNS_MAX) {
+        return refuse(detail, PRIOT_STATUS_TOO_LARGE, stage->layer, fan_in);
+    }
     stage->fan_in = (uint32_t)fan_in;
     stage->edges = (uint32_t)edges;
     const uint32_t scored = spec->layers[stage->layer].scored;
@@ -223,8 +227,8 @@ static void lay_out(priot_model *model, allocator *arena) {
         errors = larger(errors, (uint64_t)stage->output_shape.height * stage->output_shape.width);
         stage->route = stage->has_pool ? take(arena, stage->room, sizeof(uint32_t)) : NULL;
         if (spec->method == PRIOT_METHOD_PRIOT_S) {
-            stage->row_start = take(arena, g->out_channels, sizeof(uint32_t));
-            stage->scored = take(arena, (stage->edges + 7u) / 8u, 1);
+            stage->row_ends = take(arena, g->out_channels, sizeof(uint32_t));
+            stage->columns = take(arena, scored, sizeof(uint16_t));
             stage->unmasked = take(arena, scored, 1);
             stage->scores = take(arena, scored, 1);
         } else if (spec->method == PRIOT_METHOD_PRIOT) {

@@ -58,8 +58,8 @@ typedef struct {
 
     int8_t *weights;    /* [edges]; PRIOT-S: the effective ones */
     int8_t *scores;     /* PRIOT: [edges]; PRIOT-S: [scored], packed */
-    uint8_t *scored;    /* PRIOT-S: a bit for each edge */
-    uint32_t *row_start; /* PRIOT-S: [rows] index of a row's first scored edge among the packed ones */
+    uint16_t *columns;  /* PRIOT-S: [scored] the scored edges' places in their rows, row by row, ascending */
+    uint32_t *row_ends; /* PRIOT-S: [rows] where each row's scored edges end among the packed ones */
     int8_t *unmasked;   /* PRIOT-S: [scored] weights of the scored edges */
     int8_t *output;     /* of the stage */
     int8_t *error;      /* at the stage's output */

@@ -4,7 +4,6 @@
 #include "priot_math.h"
 #include "priot_maxpool2d_s8.h"
 #include "priot_requantize_s8.h"
-#include "priot_update_s8.h"
 
 #define OUTPUT_BITS 7 /* of a stored int8 */
 
@@ -101,34 +100,50 @@ void priot_stage_error_to_input(priot_model *model, const priot_stage *stage, in
     priot_requantize_s8(model->accumulator, elements, shift->used, input_error);
 }
 
-uint32_t priot_stage_gradient(priot_model *model, const priot_stage *stage, const int8_t *input, uint32_t row) {
-    const priot_conv2d_geometry *g = &stage->geometry;
+priot_gradients priot_stage_gradients(priot_model *model, const priot_stage *stage, const int8_t *input) {
+    priot_gradients gradients = {model, stage, input, {NULL, stage->fan_in, 0, input, model->terms, 0}};
     if (stage->is_linear) {
-        const priot_linear_s8_gradient_args args = {g->in_channels, error_of(stage), input, row, model->accumulator};
-        return priot_linear_s8_gradient(&args);
+        gradients.row.term_count = priot_terms_of_vector(input, stage->fan_in, model->terms);
+    } else {
+        gradients.row.dense = model->accumulator;
     }
-    const priot_conv2d_s8_gradient_args args = {*g,           error_of(stage), input, row, model->accumulator,
-                                                model->errors, model->terms};
+    return gradients;
+}
+
+uint32_t priot_stage_gradient_row(priot_gradients *gradients, uint32_t row) {
+    priot_model *model = gradients->model;
+    const priot_stage *stage = gradients->stage;
+    if (stage->is_linear) {
+        const priot_stage_error at_output = error_of(stage);
+        priot_error error;
+        const uint32_t count = priot_errors_of_channel(&at_output, row, &error);
+        gradients->row.error = count != 0 ? error.value : 0;
+        return count;
+    }
+    const priot_conv2d_s8_gradient_args args = {stage->geometry, error_of(stage), gradients->input, row, model->accumulator,
+                                                model->errors,   model->terms};
     return priot_conv2d_s8_gradient(&args);
 }
 
 static priot_scored_row scored_row(const priot_model *model, const priot_stage *stage, uint32_t row) {
-    const uint32_t first = row * stage->fan_in, packed = stage->row_start[row];
-    const priot_scored_row scored = {stage->scored,          first, stage->fan_in, stage->weights + first, stage->scores + packed,
-                                     stage->unmasked + packed, model->spec.theta};
+    const uint32_t begin = row == 0 ? 0 : stage->row_ends[row - 1];
+    const priot_scored_row scored = {stage->row_ends[row] - begin, stage->columns + begin, stage->scores + begin, stage->unmasked + begin,
+                                     stage->weights + (size_t)row * stage->fan_in, model->spec.theta};
     return scored;
 }
 
 /* The largest magnitude that the update of a row rounds: of G, or of W * G on the scored edges. */
-static uint32_t largest_of_row(const priot_model *model, const priot_stage *stage, uint32_t row) {
+static uint32_t largest_of_row(const priot_gradients *gradients, uint32_t row) {
+    const priot_model *model = gradients->model;
+    const priot_stage *stage = gradients->stage;
     if (model->spec.method == PRIOT_METHOD_PRIOT) {
-        return priot_largest_score_gradient(stage->weights + (size_t)row * stage->fan_in, model->accumulator, stage->fan_in);
+        return priot_largest_score_gradient(stage->weights + (size_t)row * stage->fan_in, &gradients->row);
     }
     if (model->spec.method == PRIOT_METHOD_PRIOT_S) {
         const priot_scored_row scored = scored_row(model, stage, row);
-        return priot_largest_score_gradient_s(&scored, model->accumulator);
+        return priot_largest_score_gradient_s(&scored, &gradients->row);
     }
-    return priot_largest_s32(model->accumulator, stage->fan_in);
+    return priot_largest_gradient(&gradients->row);
 }
 
 void priot_stage_gradient_shift(priot_model *model, const priot_stage *stage, const int8_t *input, priot_shift *shift) {
@@ -136,10 +151,11 @@ void priot_stage_gradient_shift(priot_model *model, const priot_stage *stage, co
         shift->used = shift->fixed;
         return;
     }
+    priot_gradients gradients = priot_stage_gradients(model, stage, input);
     uint32_t largest = 0;
     for (uint32_t row = 0; row < stage->geometry.out_channels; ++row) {
-        if (priot_stage_gradient(model, stage, input, row) != 0) {
-            const uint32_t largest_here = largest_of_row(model, stage, row);
+        if (priot_stage_gradient_row(&gradients, row) != 0) {
+            const uint32_t largest_here = largest_of_row(&gradients, row);
             largest = largest_here > largest ? largest_here : largest;
         }
     }
@@ -147,19 +163,20 @@ void priot_stage_gradient_shift(priot_model *model, const priot_stage *stage, co
 }
 
 void priot_stage_update(priot_model *model, const priot_stage *stage, const int8_t *input, const priot_shift *shift) {
+    const priot_psto psto = priot_psto_of(shift->used);
+    priot_gradients gradients = priot_stage_gradients(model, stage, input);
     for (uint32_t row = 0; row < stage->geometry.out_channels; ++row) {
-        if (priot_stage_gradient(model, stage, input, row) == 0) {
+        if (priot_stage_gradient_row(&gradients, row) == 0) {
             continue; /* psto_shift(0) is 0 */
         }
         int8_t *weights = stage->weights + (size_t)row * stage->fan_in;
         if (model->spec.method == PRIOT_METHOD_PRIOT) {
-            int8_t *scores = stage->scores + (size_t)row * stage->fan_in;
-            priot_update_priot(scores, weights, model->accumulator, stage->fan_in, shift->used);
+            priot_update_priot(stage->scores + (size_t)row * stage->fan_in, weights, &gradients.row, &psto);
         } else if (model->spec.method == PRIOT_METHOD_PRIOT_S) {
             const priot_scored_row scored = scored_row(model, stage, row);
-            priot_update_priot_s(&scored, model->accumulator, shift->used);
+            priot_update_priot_s(&scored, &gradients.row, &psto);
         } else {
-            priot_update_niti(weights, model->accumulator, stage->fan_in, shift->used);
+            priot_update_niti(weights, &gradients.row, &psto);
         }
     }
 }

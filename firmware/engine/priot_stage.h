@@ -3,6 +3,7 @@
 #define PRIOT_STAGE_H
 
 #include "priot_engine.h"
+#include "priot_update_s8.h"
 
 /* A shift to use: `fixed`, or computed where fixed is PRIOT_DYNAMIC_SHIFT. After use `used` and `is_zero` tell what came of it;
  * is_zero is known for computed shifts only. */
@@ -18,8 +19,18 @@ void priot_stage_forward(priot_model *model, priot_stage *stage, const int8_t *i
 /* stage->error -> the error at the stage's input. */
 void priot_stage_error_to_input(priot_model *model, const priot_stage *stage, int8_t *input_error, priot_shift *shift);
 
-/* One row of the weight gradient -> model->accumulator; returns 0, and writes nothing, where it is zero. */
-uint32_t priot_stage_gradient(priot_model *model, const priot_stage *stage, const int8_t *input, uint32_t row);
+/* The gradients of a stage's rows, one after the other. */
+typedef struct {
+    priot_model *model;
+    const priot_stage *stage;
+    const int8_t *input;
+    priot_row_gradient row; /* of the row asked for last */
+} priot_gradients;
+
+priot_gradients priot_stage_gradients(priot_model *model, const priot_stage *stage, const int8_t *input);
+
+/* Works out gradients->row; returns 0 where it is all zero, and the row's contents are then undefined. */
+uint32_t priot_stage_gradient_row(priot_gradients *gradients, uint32_t row);
 
 /* Computes the shift of the update where it is dynamic: a pass over all rows. */
 void priot_stage_gradient_shift(priot_model *model, const priot_stage *stage, const int8_t *input, priot_shift *shift);

@@ -37,12 +37,13 @@ typedef enum {
     PRIOT_TENSOR_IMAGE = 0, /* the sample, int8; its layer is 0 */
     PRIOT_TENSOR_WEIGHTS = 1, /* a layer's weights, int8; PRIOT-S: the effective ones once started */
     PRIOT_TENSOR_SCORES = 2, /* a layer's scores, int8; PRIOT-S: of the scored edges only, in flat order */
-    PRIOT_TENSOR_SCORED = 3, /* PRIOT-S: a bit for each edge, in flat order, least significant first */
+    PRIOT_TENSOR_COLUMNS = 3, /* PRIOT-S: the scored edges' places in their rows, row by row, ascending, uint16 */
     PRIOT_TENSOR_OUTPUT = 4, /* a stage's output, int8 */
     PRIOT_TENSOR_ERROR = 5, /* the error that arrives at a stage's output, int8 */
     PRIOT_TENSOR_INPUT_ERROR = 6, /* kernel mode: the error that leaves the stage, int8 */
     PRIOT_TENSOR_GRADIENT = 7, /* kernel mode: the weight gradient of the row asked for last, int32 */
     PRIOT_TENSOR_ORDER = 8, /* the epoch's order of samples, uint16 */
+    PRIOT_TENSOR_ROW_ENDS = 9, /* PRIOT-S: where each row's scored edges end among all the layer's, uint32 */
 } priot_tensor;
 
 typedef enum {

@@ -28,15 +28,4 @@ typedef struct {
 
 void priot_linear_s8_error(const priot_linear_s8_error_args *args);
 
-/* gradient[i] = error[row] * input[i]. Returns 0, and writes nothing, where the row has no error. */
-typedef struct {
-    uint32_t in;
-    priot_stage_error error;
-    const int8_t *input;
-    uint32_t row;      /* the output feature */
-    int32_t *gradient; /* out: [in] */
-} priot_linear_s8_gradient_args;
-
-uint32_t priot_linear_s8_gradient(const priot_linear_s8_gradient_args *args);
-
 #endif

@@ -53,7 +53,7 @@ static int32_t probability(uint64_t part, uint64_t whole) {
 
 static int8_t round_error(int32_t value, uint32_t *rng) {
     if (rng == NULL) {
-        return priot_requantize(value, ERROR_SHIFT);
+        return priot_requantize(value, ERROR_SHIFT, priot_rounding_half(ERROR_SHIFT));
     }
     const uint32_t magnitude = priot_magnitude(value), mask = (1u << ERROR_SHIFT) - 1u;
     const uint32_t threshold = priot_next(rng) & mask; /* drawn for every class, also where nothing is rounded */

@@ -32,17 +32,16 @@ static inline uint32_t priot_bit_width(uint32_t largest) {
     return width;
 }
 
-/* round_shift(v, shift), half away from zero; shift 0..31. The sum of a magnitude up to 2^31 and 2^30 needs 32 bits unsigned. */
-static inline int32_t priot_round_shift(int32_t v, uint32_t shift) {
-    if (shift == 0) {
-        return v;
-    }
-    return priot_with_sign((priot_magnitude(v) + (1u << (shift - 1))) >> shift, v);
+/* What round_shift adds before it shifts: half of the last kept bit, nothing where nothing is shifted. */
+static inline uint32_t priot_rounding_half(uint32_t shift) {
+    return shift == 0 ? 0 : 1u << (shift - 1);
 }
 
-/* requantize(acc, shift) = clip(round_shift(acc, shift)). */
-static inline int8_t priot_requantize(int32_t accumulator, uint32_t shift) {
-    return priot_clip_s8(priot_round_shift(accumulator, shift));
+/* requantize(acc, shift) = clip(round_shift(acc, shift)), half away from zero; shift 0..31, half = priot_rounding_half(shift).
+ * A magnitude up to 2^31 plus a half up to 2^30 needs 32 bits unsigned. */
+static inline int8_t priot_requantize(int32_t accumulator, uint32_t shift, uint32_t half) {
+    const uint32_t rounded = (priot_magnitude(accumulator) + half) >> shift;
+    return (int8_t)priot_with_sign(rounded > PRIOT_INT8_MAX ? PRIOT_INT8_MAX : rounded, accumulator);
 }
 
 /* NITI's pseudo-stochastic rounding, its constants worked out once for a shift of 0..31. */
@@ -62,10 +61,10 @@ static inline priot_psto priot_psto_of(uint32_t shift) {
 
 /* clip(psto_shift(v, shift)). */
 static inline int8_t priot_psto_clip(int32_t v, const priot_psto *psto) {
-    if (psto->shift == 0) {
-        return priot_clip_s8(v);
-    }
     const uint32_t magnitude = priot_magnitude(v);
+    if (magnitude >> psto->half == 0) {
+        return 0; /* neither a whole part nor upper bits: the common case once a network has learned */
+    }
     const uint32_t upper = (magnitude >> psto->half) & psto->upper;
     const uint32_t lower = (magnitude & psto->lower) << psto->odd;
     const uint32_t rounded = (magnitude >> psto->shift) + (upper > lower ? 1u : 0u);

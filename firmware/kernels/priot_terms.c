@@ -20,6 +20,6 @@ int32_t priot_terms_dot(const priot_term *terms, uint32_t count, const int8_t *v
 
 void priot_terms_scatter(const priot_term *terms, uint32_t count, int32_t weight, int32_t *accumulator) {
     for (const priot_term *end = terms + count; terms != end; ++terms) {
-        accumulator[priot_term_position(*terms)] += weight * priot_term_value(*terms);
+        *priot_term_element(*terms, accumulator) += weight * priot_term_value(*terms);
     }
 }

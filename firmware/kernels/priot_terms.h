@@ -5,17 +5,23 @@
 
 #include <stdint.h>
 
-/* A non-zero value and where it counts: position in the upper 24 bits, the int8 value in the lower 8. */
+/* A non-zero value and where it counts: the position in the upper 22 bits, the int8 value in the lower 8. The two bits between are 0,
+ * so that one shift gives the position and another the byte offset of a 32-bit element. */
 typedef uint32_t priot_term;
 
-#define PRIOT_TERM_POSITIONS (1u << 24) /* positions are below this */
+#define PRIOT_TERM_POSITIONS (1u << 22) /* positions are below this */
 
 static inline priot_term priot_term_of(uint32_t position, int8_t value) {
-    return (position << 8) | (uint8_t)value;
+    return (position << 10) | (uint8_t)value;
 }
 
 static inline uint32_t priot_term_position(priot_term term) {
-    return term >> 8;
+    return term >> 10;
+}
+
+/* The element of a 32-bit array at the term's position. */
+static inline int32_t *priot_term_element(priot_term term, int32_t *array) {
+    return (int32_t *)((char *)array + (term >> 8));
 }
 
 static inline int32_t priot_term_value(priot_term term) {

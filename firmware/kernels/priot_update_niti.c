@@ -1,11 +1,27 @@
-#include "priot_math.h"
 #include "priot_update_s8.h"
 
-void priot_update_niti(int8_t *weights, const int32_t *gradient, uint32_t count, uint32_t shift) {
-    const priot_psto psto = priot_psto_of(shift);
-    for (uint32_t i = 0; i < count; ++i) {
-        if (gradient[i] != 0) {
-            weights[i] = priot_clip_s8(weights[i] - priot_psto_clip(gradient[i], &psto));
+static inline void learn(int8_t *weight, int32_t gradient, const priot_psto *psto) {
+    *weight = priot_clip_s8(*weight - priot_psto_clip(gradient, psto));
+}
+
+void priot_update_niti(int8_t *weights, const priot_row_gradient *gradient, const priot_psto *psto) {
+    if (gradient->dense != NULL) {
+        for (uint32_t i = 0; i < gradient->count; ++i) {
+            learn(&weights[i], gradient->dense[i], psto);
+        }
+    } else {
+        const priot_term *end = gradient->terms + gradient->term_count;
+        for (const priot_term *term = gradient->terms; term != end; ++term) {
+            learn(&weights[priot_term_position(*term)], gradient->error * priot_term_value(*term), psto);
         }
     }
+}
+
+uint32_t priot_largest_gradient(const priot_row_gradient *gradient) {
+    uint32_t largest = 0;
+    for (uint32_t i = 0; i < gradient->count; ++i) {
+        const uint32_t magnitude = priot_magnitude(priot_gradient_of(gradient, i));
+        largest = magnitude > largest ? magnitude : largest;
+    }
+    return largest;
 }

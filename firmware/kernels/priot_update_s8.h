@@ -2,36 +2,51 @@
 #ifndef PRIOT_UPDATE_S8_H
 #define PRIOT_UPDATE_S8_H
 
+#include <stddef.h>
 #include <stdint.h>
 
+#include "priot_math.h"
+#include "priot_terms.h"
+
+/* The gradient of one row of weights, in the form in which the layer has it: a convolution sums it up edge by edge; a linear layer's
+ * is its one error times the input, and never stored. */
+typedef struct {
+    const int32_t *dense;    /* [edges of the row], or NULL: linear */
+    uint32_t count;          /* edges of the row */
+    int32_t error;           /* linear: -127..127 */
+    const int8_t *input;     /* linear: [count] */
+    const priot_term *terms; /* linear: the non-zero elements of the input */
+    uint32_t term_count;
+} priot_row_gradient;
+
+static inline int32_t priot_gradient_of(const priot_row_gradient *gradient, uint32_t edge) {
+    return gradient->dense != NULL ? gradient->dense[edge] : gradient->error * gradient->input[edge];
+}
+
 /* NITI: W = clip(W - clip(psto_shift(G, shift))). */
-void priot_update_niti(int8_t *weights, const int32_t *gradient, uint32_t count, uint32_t shift);
+void priot_update_niti(int8_t *weights, const priot_row_gradient *gradient, const priot_psto *psto);
+
+/* max|G|, for dynamic shifts. */
+uint32_t priot_largest_gradient(const priot_row_gradient *gradient);
 
 /* PRIOT: S = clip(S - clip(psto_shift(W * G, shift))), W unmasked: pruned edges learn too. Exact while 127 * |G| <= INT32_MAX. */
-void priot_update_priot(int8_t *scores, const int8_t *weights, const int32_t *gradient, uint32_t count, uint32_t shift);
+void priot_update_priot(int8_t *scores, const int8_t *weights, const priot_row_gradient *gradient, const priot_psto *psto);
 
 /* max|W * G|, for dynamic shifts. */
-uint32_t priot_largest_score_gradient(const int8_t *weights, const int32_t *gradient, uint32_t count);
+uint32_t priot_largest_score_gradient(const int8_t *weights, const priot_row_gradient *gradient);
 
-/* PRIOT-S: a bit says which edges are scored; their scores and weights stand packed beside, in the edges' order.
- * The row's dense weights are the effective ones: 0 where an edge is pruned. */
+/* PRIOT-S: the scored edges of a row, ascending; the row's dense weights are the effective ones: 0 where an edge is pruned. */
 typedef struct {
-    const uint8_t *scored;  /* a bit for each edge of the layer, least significant first */
-    uint32_t first_edge;    /* the row's first edge */
-    uint32_t count;         /* edges of the row */
-    int8_t *effective;      /* [count] */
-    int8_t *scores;         /* of the row's scored edges */
-    const int8_t *weights;  /* of the row's scored edges, unmasked */
+    uint32_t count;
+    const uint16_t *columns; /* [count] the edge's place in the row */
+    int8_t *scores;          /* [count] */
+    const int8_t *weights;   /* [count] unmasked */
+    int8_t *effective;       /* the row's dense weights */
     int8_t theta;
 } priot_scored_row;
 
-void priot_update_priot_s(const priot_scored_row *row, const int32_t *gradient, uint32_t shift);
+void priot_update_priot_s(const priot_scored_row *row, const priot_row_gradient *gradient, const priot_psto *psto);
 
-uint32_t priot_largest_score_gradient_s(const priot_scored_row *row, const int32_t *gradient);
-
-/* Whether an edge carries a score. */
-static inline int priot_is_scored(const uint8_t *scored, uint32_t edge) {
-    return (scored[edge >> 3] >> (edge & 7u)) & 1;
-}
+uint32_t priot_largest_score_gradient_s(const priot_scored_row *row, const priot_row_gradient *gradient);
 
 #endif

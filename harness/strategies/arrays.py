@@ -38,6 +38,7 @@ class Palette(StrEnum):
     SATURATING = "saturating"
     CONSTANT = "constant"
     ZERO = "zero"
+    BOUND = "bound"
 
 
 SHARES = {
@@ -54,8 +55,8 @@ SHARES = {
 
 ALL = tuple(palette for palette, share in SHARES.items() for _ in range(share))
 
-EXTREME = (Palette.SATURATING, Palette.CONSTANT, Palette.EDGES)
-"""Palettes that drive sums to their bounds."""
+EXTREME = (Palette.BOUND, Palette.BOUND, Palette.BOUND, Palette.SATURATING)
+"""Palettes that drive sums to their bounds: all 127, all -127, or some of each."""
 
 
 @cache
@@ -89,7 +90,7 @@ def masks(shape: tuple[int, ...]) -> st.SearchStrategy[BoolArray]:
 def _array(shape: tuple[int, ...], near: int | None, palettes: tuple[Palette, ...], drawn: bytes) -> Int8Array:
     palette = palettes[drawn[0] * len(palettes) // 256]
     values = _table(palette, near)[np.frombuffer(drawn, np.uint8, offset=1)]
-    if palette is Palette.CONSTANT:
+    if palette in (Palette.CONSTANT, Palette.BOUND):
         values = values[:1]
     return np.resize(values, shape)
 
@@ -112,7 +113,7 @@ def _table(palette: Palette, near: int | None) -> Int8Array:
             values = (0,) * HALF + tuple(range(HALF))
         case Palette.SMALL:
             values = _repeated(EVERY[:7], 256)
-        case Palette.SATURATING:
+        case Palette.SATURATING | Palette.BOUND:
             values = (127,) * HALF + (-127,) * HALF
         case Palette.ZERO:
             values = (0,) * 256

@@ -17,7 +17,7 @@ PRIOT_POSITIONS = 1048
 """Positions whose score gradient still fits int32: 127**3 * 1048 <= 2**31 - 1."""
 
 LAYERS = st.sampled_from(("linear", "conv2d", "conv2d"))
-EXTREMES = st.sampled_from(("wide", "tall", "scored positions", "positions"))
+EXTREMES = st.sampled_from(("wide", "tall", "scored positions", "scored positions", "positions"))
 BOUNDARIES = st.sampled_from(((1, 8, 131), (1, 131, 8), (1, 4, 262), (1, 32, 32)))
 NITI = ((MethodKind.NITI_DYNAMIC, True), (MethodKind.NITI_STATIC, False))
 PRIOT = tuple((kind, dynamic) for kind in (MethodKind.PRIOT, MethodKind.PRIOT_S) for dynamic in (True, False))

@@ -13,13 +13,13 @@ NEAR = (-2, -1, 0, 1, 2)
 
 @cache
 def shifts(center: int = 8) -> st.SearchStrategy[int]:
-    """A shift 0..31, every second one within 2 of `center`. Shrinks to 0."""
+    """A shift 0..31, seven in eight within 2 of `center`. Shrinks to 0."""
     return st.sampled_from(_shift_table(center))
 
 
 @cache
 def shift_triples(fan_in: int, positions: int, learns_scores: bool) -> st.SearchStrategy[Shifts]:
-    """The three shifts of a layer, often those that suit values of full range; any of them may be wild.
+    """The three shifts of a layer, mostly those that suit sparse values of full range; any of them may be wild.
 
     Shrinks to three zeros.
 
@@ -28,7 +28,7 @@ def shift_triples(fan_in: int, positions: int, learns_scores: bool) -> st.Search
         positions: Products in each gradient sum.
         learns_scores: Whether the gradient is multiplied by the weight once more.
     """
-    forward = _shift_table(6 + fan_in.bit_length() // 2)
+    forward = _shift_table(4 + fan_in.bit_length() // 2)
     gradient = _shift_table(7 + positions.bit_length() // 2 + (6 if learns_scores else 0))
     # Three bytes are one draw, which is quicker than three.
     return st.binary(min_size=3, max_size=3).map(lambda b: Shifts(forward[b[0]], forward[b[1]], gradient[b[2]]))
@@ -37,8 +37,8 @@ def shift_triples(fan_in: int, positions: int, learns_scores: bool) -> st.Search
 @cache
 def _shift_table(center: int) -> tuple[int, ...]:
     """256 shifts, the first 32 are 0..31 in their order."""
-    wild = tuple(range(32)) * 4
-    near = tuple(min(max(center + NEAR[k % len(NEAR)], 0), 31) for k in range(128))
+    wild = tuple(range(32))
+    near = tuple(min(max(center + NEAR[k % len(NEAR)], 0), 31) for k in range(224))
     return wild + near
 
 

@@ -212,7 +212,7 @@ def test_kernel_cases_are_legal(case: KernelCase) -> None:
 def test_extreme_kernel_cases_come_near_their_bounds() -> None:
     """Legal, within the arena, and some sum of each kind passes nine tenths of what is possible."""
     largest = {"score gradient": 0, "forward": 0}
-    for case in drawn(extreme_kernel_cases(), 60):
+    for case in drawn(extreme_kernel_cases(), 30):
         check_kernel_case(case)
         scores = 0 if case.scores is None else case.scores.size
         assert case.weights.size + scores + case.image.size + case.error.size <= 200_000
@@ -299,9 +299,9 @@ def test_shifts_and_thetas_reach_all_their_range() -> None:
 
 def test_large_arrays_and_masks_have_their_shape_without_equal_rows() -> None:
     """Beyond the number of values drawn, rows of usual lengths are not copies of each other."""
-    arrays = drawn(int8_arrays((64, 100), palettes=(Palette.EVERY,)), 20)
-    assert {array.shape for array in arrays} == {(64, 100)}
-    assert max(len({row.tobytes() for row in array}) for array in arrays) == 64
+    arrays = drawn(int8_arrays((50, 100), palettes=(Palette.EVERY,)), 20)
+    assert {array.shape for array in arrays} == {(50, 100)}
+    assert max(len({row.tobytes() for row in array}) for array in arrays) == 50
     assert {mask.shape for mask in drawn(masks((64, 100)), 20)} == {(64, 100)}
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from priot_hil.reference.arithmetic import requantize
 from priot_hil.reference.engine import Epoch, KernelCase
 from priot_hil.reference.errors import InputError, NotReady
 from priot_hil.reference.reference_engine import ReferenceEngine
@@ -54,6 +55,7 @@ def test_inner_tensors_fit_together(case):
     assert (tensor("4.accumulator") == tensor("4.effective_weights") @ tensor("1.output").astype(int)).all()
     assert (tensor("4.gradient") == np.outer(tensor("layer4.error"), tensor("1.output").astype(int))).all()
     assert (tensor("6.error_accumulator") == tensor("loss_error").astype(int) @ tensor("6.effective_weights")).all()
+    assert (tensor("6.input_error") == requantize(tensor("6.error_accumulator"), step.shifts[6].backward)).all()
     assert (tensor("6.input_error") == tensor("4.error")).all()
     assert (tensor("1.error") == tensor("4.input_error").reshape(tensor("1.error").shape)).all()
     if case.method.kind.learns_scores:

@@ -210,6 +210,9 @@ ILLEGAL_KERNELS = {
     "mask shape": (
         {"kind": MethodKind.PRIOT_S, "scored": np.ones(6, bool)}, InputError, r"bool array of shape \(2, 3\)"
     ),
+    "overflow of the error": (
+        {"layer": Linear(1, 133145), "input_shape": (1,), "behind": ()}, IllegalNetwork, "error sum"
+    ),
     "overflow": (
         {"layer": Conv2d(1, 1, 1), "input_shape": (1, 1, 1049), "behind": ()}, IllegalNetwork, "score gradient"
     ),

