@@ -171,12 +171,12 @@ void priot_stage_update(priot_model *model, const priot_stage *stage, const int8
         }
         int8_t *weights = stage->weights + (size_t)row * stage->fan_in;
         if (model->spec.method == PRIOT_METHOD_PRIOT) {
-            priot_update_priot(stage->scores + (size_t)row * stage->fan_in, weights, &gradients.row, &psto);
+            priot_update_priot(stage->scores + (size_t)row * stage->fan_in, weights, &gradients.row, psto);
         } else if (model->spec.method == PRIOT_METHOD_PRIOT_S) {
             const priot_scored_row scored = scored_row(model, stage, row);
-            priot_update_priot_s(&scored, &gradients.row, &psto);
+            priot_update_priot_s(&scored, &gradients.row, psto);
         } else {
-            priot_update_niti(weights, &gradients.row, &psto);
+            priot_update_niti(weights, &gradients.row, psto);
         }
     }
 }

@@ -1,10 +1,10 @@
 #include "priot_update_s8.h"
 
-static inline void learn(int8_t *weight, int32_t gradient, const priot_psto *psto) {
-    *weight = priot_clip_s8(*weight - priot_psto_clip(gradient, psto));
+static inline void learn(int8_t *weight, int32_t gradient, priot_psto psto) {
+    *weight = priot_clip_s8(*weight - priot_psto_clip(gradient, &psto));
 }
 
-void priot_update_niti(int8_t *weights, const priot_row_gradient *gradient, const priot_psto *psto) {
+void priot_update_niti(int8_t *weights, const priot_row_gradient *gradient, priot_psto psto) {
     if (gradient->dense != NULL) {
         for (uint32_t i = 0; i < gradient->count; ++i) {
             learn(&weights[i], gradient->dense[i], psto);

@@ -1,10 +1,10 @@
 #include "priot_update_s8.h"
 
-static inline void learn(int8_t *score, int32_t weight, int32_t gradient, const priot_psto *psto) {
-    *score = priot_clip_s8(*score - priot_psto_clip(weight * gradient, psto));
+static inline void learn(int8_t *score, int32_t weight, int32_t gradient, priot_psto psto) {
+    *score = priot_clip_s8(*score - priot_psto_clip(weight * gradient, &psto));
 }
 
-void priot_update_priot(int8_t *scores, const int8_t *weights, const priot_row_gradient *gradient, const priot_psto *psto) {
+void priot_update_priot(int8_t *scores, const int8_t *weights, const priot_row_gradient *gradient, priot_psto psto) {
     if (gradient->dense != NULL) {
         for (uint32_t i = 0; i < gradient->count; ++i) {
             learn(&scores[i], weights[i], gradient->dense[i], psto);

@@ -24,13 +24,13 @@ static inline int32_t priot_gradient_of(const priot_row_gradient *gradient, uint
 }
 
 /* NITI: W = clip(W - clip(psto_shift(G, shift))). */
-void priot_update_niti(int8_t *weights, const priot_row_gradient *gradient, const priot_psto *psto);
+void priot_update_niti(int8_t *weights, const priot_row_gradient *gradient, priot_psto psto);
 
 /* max|G|, for dynamic shifts. */
 uint32_t priot_largest_gradient(const priot_row_gradient *gradient);
 
 /* PRIOT: S = clip(S - clip(psto_shift(W * G, shift))), W unmasked: pruned edges learn too. Exact while 127 * |G| <= INT32_MAX. */
-void priot_update_priot(int8_t *scores, const int8_t *weights, const priot_row_gradient *gradient, const priot_psto *psto);
+void priot_update_priot(int8_t *scores, const int8_t *weights, const priot_row_gradient *gradient, priot_psto psto);
 
 /* max|W * G|, for dynamic shifts. */
 uint32_t priot_largest_score_gradient(const int8_t *weights, const priot_row_gradient *gradient);
@@ -45,7 +45,7 @@ typedef struct {
     int8_t theta;
 } priot_scored_row;
 
-void priot_update_priot_s(const priot_scored_row *row, const priot_row_gradient *gradient, const priot_psto *psto);
+void priot_update_priot_s(const priot_scored_row *row, const priot_row_gradient *gradient, priot_psto psto);
 
 uint32_t priot_largest_score_gradient_s(const priot_scored_row *row, const priot_row_gradient *gradient);
 
