@@ -10,7 +10,7 @@ from typing import Any
 from invoke import Context, Exit, task
 from invoke.parser.parser import ParseMachine
 
-from priot_hil.harness.errors import DeviceFault, KernelStatus, LinkLost
+from priot_hil.harness.errors import DeviceFault, EmulationStuck, KernelStatus, LinkLost
 from priot_hil.reference.errors import InputError
 
 BAD_INPUT = 2
@@ -24,7 +24,7 @@ def command(function: Callable[..., int | None]) -> Callable[..., None]:
     def run(*args: Any, **options: Any) -> None:
         try:
             status = function(*args, **options)
-        except (InputError, LinkLost, DeviceFault, KernelStatus) as error:
+        except (InputError, LinkLost, DeviceFault, EmulationStuck, KernelStatus) as error:
             raise Exit(f"error: {error}", BAD_INPUT) from error
         except KeyboardInterrupt:
             raise Exit("interrupted; the same command goes on where it stopped", 130) from None

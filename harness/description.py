@@ -5,6 +5,7 @@ import zlib
 import numpy as np
 import numpy.typing as npt
 
+from priot_hil.reference.checks import check_range
 from priot_hil.reference.engine import KernelCase
 from priot_hil.reference.errors import InputError
 from priot_hil.reference.kinds import LossRounding, MethodKind
@@ -31,6 +32,7 @@ METHODS = {
 }
 ROUNDINGS = {LossRounding.STOCHASTIC: RoundingCode.STOCHASTIC, LossRounding.NEAREST: RoundingCode.NEAREST}
 NO_SHIFTS = Shifts(0, 0, 0)
+MAX_SIZE = 0xFFFF  # of kernels, strides, windows and planes: 16 bits in a record
 
 
 def describe_run(model: Model, method: Method, state: State, epoch: int) -> bytes:
@@ -43,13 +45,17 @@ def describe_run(model: Model, method: Method, state: State, epoch: int) -> byte
         epoch: Samples of an epoch at most.
 
     Raises:
-        InputError: The network has more layers than a description holds.
+        InputError: The network has more layers, or larger kernels or planes, than a description holds.
     """
     network = model.network
     if len(network.layers) > MAX_LAYERS:
         raise InputError.about(
             "network", expected=f"at most {MAX_LAYERS} layers", got=len(network.layers), do="shorten it"
         )
+    for i, layer in enumerate(network.layers):
+        sizes = (layer.kernel, layer.stride) if isinstance(layer, Conv2d) else ()
+        for size in (*sizes, layer.size if isinstance(layer, MaxPool2d) else 1, *network.layer_input(i)[1:]):
+            check_range(f"size in layer {i} {layer}", size, 1, MAX_SIZE)
     layers = [
         describe_layer(
             layer,

@@ -10,7 +10,7 @@ import numpy as np
 
 from priot_hil.reference.errors import InputError
 
-from .errors import DeviceFault, KernelStatus, LinkLost
+from .errors import DeviceFault, EmulationStuck, KernelStatus, LinkLost
 from .firmware import symbolize
 from .link import Link
 from .protocol import (
@@ -46,6 +46,7 @@ class Device(Protocol):
         Raises:
             KernelStatus: The device refused it and is as before.
             DeviceFault: The firmware crashed.
+            EmulationStuck: The emulated core still ran at the deadline.
             LinkLost: The device does not answer.
         """
         ...
@@ -112,6 +113,9 @@ class LinkDevice:
             status, answer = self._link.request(command, payload, budget)
         except LinkLost:
             self._report_fault(command)
+            raise
+        except (DeviceFault, EmulationStuck):
+            self._link.transport.reset()  # a core that locked up stays so; the next command finds a fresh one
             raise
         if status == StatusCode.NOT_LOADED:
             self._report_fault(command)  # a device that restarted has forgotten its model

@@ -5,9 +5,12 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
+from priot_hil.reference.checks import check_range, check_tensor
 from priot_hil.reference.engine import Epoch, KernelCase, KernelResult, Observation, Step
 from priot_hil.reference.errors import InputError, NotReady
+from priot_hil.reference.kernel import check_kernel_case
 from priot_hil.reference.network import Network
+from priot_hil.reference.reference_engine import check_samples
 from priot_hil.reference.run import Method, Model, Shifts, State, check_run
 
 from .description import describe_kernel, describe_run, pack_dataset, scored_edges
@@ -39,6 +42,7 @@ from .protocol import (
 Int8Array = npt.NDArray[np.int8]
 
 STEP_SECONDS = 2.0  # a step of any network that fits a board takes less
+MAX_SAMPLES = 1 << 16  # an epoch's order is in 16 bits
 EPOCH_SAMPLES = 1024  # room for the order of an epoch; a longer one goes in parts
 # What a user can put right; every other status is a fault of the firmware or of this class.
 USER_STATUS = {StatusCode.TOO_LARGE, StatusCode.OVERFLOW, StatusCode.BAD_GEOMETRY}
@@ -57,12 +61,15 @@ class DeviceEngine:
         self._model: Model | None = None
         self._method: Method | None = None
         self._initial: State | None = None
+        self._samples = 0  # of the training set that the device holds
+        self._has_errors = False  # whether the trace is of a training step, so that it has errors
 
     def load(self, model: Model, method: Method, state: State) -> None:
         """See `Engine.load`."""
         check_run(model, method, state)
         self._command_load(describe_run(model, method, state, EPOCH_SAMPLES))
         self._model, self._method, self._initial = model, method, state
+        self._has_errors = False
         for layer in model.network.weighted:
             learns_scores = method.kind.learns_scores
             self._write(TensorCode.WEIGHTS, layer, (model.weights if learns_scores else state.values)[layer])
@@ -98,7 +105,8 @@ class DeviceEngine:
 
     def predict(self, image: Int8Array) -> int:
         """See `Engine.predict`."""
-        self._write_image(image)
+        self._write_image(image, self._run()[0].network)
+        self._has_errors = False
         return PredictResponse.unpack(self.device.command(CommandCode.PREDICT, budget=STEP_SECONDS)).prediction
 
     def state(self) -> State:
@@ -126,20 +134,21 @@ class DeviceEngine:
         shapes = _trace_shapes(network)
         layer, _, kind = aliases.get(name, name).partition(".")
         key = f"{layer}.{kind}"
-        if key not in shapes:
-            known = f"one of {', '.join([*shapes, *aliases])}"
+        if key not in shapes or (kind == "error" and not self._has_errors):
+            known = f"one of {', '.join([*shapes, *aliases])}, errors only after a training step"
             raise InputError.about(f"tensor of {self.name}", expected=known, got=repr(name), do="name one of them")
         code = TensorCode.OUTPUT if kind == "output" else TensorCode.ERROR
         return self._read_array(code, int(layer), shapes[key])
 
     def run_kernel(self, case: KernelCase) -> KernelResult:
         """See `KernelEngine.run_kernel`."""
+        check_kernel_case(case)
         self._model = None
         self._command_load(describe_kernel(case))
         self._write(TensorCode.WEIGHTS, 0, case.weights)
         if case.scores is not None:
             self._write_scores(0, case.scores, case.scored)
-        self._write_image(case.image)
+        self._write(TensorCode.IMAGE, 0, case.image)
         self.device.command(CommandCode.START)
         shifts = case.shifts or Shifts(DYNAMIC_SHIFT, DYNAMIC_SHIFT, DYNAMIC_SHIFT)
         forward = self._kernel(OperationCode.FORWARD, shifts.forward)
@@ -167,16 +176,23 @@ class DeviceEngine:
         test_labels: npt.NDArray[np.integer],
     ) -> None:
         """See `DatasetEngine.load_data`."""
+        network = self._run()[0].network
+        check_samples("training", train_images, train_labels, network)
+        check_samples("test", test_images, test_labels, network)
         self.device.put_dataset(pack_dataset(train_images, train_labels, test_images, test_labels))
         found = DatasetResponse.unpack(self.device.command(CommandCode.DATASET, budget=STEP_SECONDS))
         if (found.train, found.test) != (len(train_images), len(test_images)):
             raise KernelStatus(
                 f"{self.name} found {found.train} + {found.test} samples in flash, not those just written"
             )
+        self._samples = found.train
 
     def train_epoch(self, order: npt.NDArray[np.integer]) -> Epoch:
         """See `DatasetEngine.train_epoch`."""
         correct = cycles = 0
+        if len(order):
+            check_range("first sample of an epoch", int(np.min(order)), 0, self._samples - 1)
+            check_range("last sample of an epoch", int(np.max(order)), 0, min(self._samples, MAX_SAMPLES) - 1)
         for begin in range(0, len(order), EPOCH_SAMPLES):
             part = order[begin : begin + EPOCH_SAMPLES]
             self._write(TensorCode.ORDER, 0, part.astype("<u2"))
@@ -214,7 +230,10 @@ class DeviceEngine:
             raise
 
     def _step(self, image: Int8Array, label: int, observe: bool) -> tuple[TrainStepResponse, list[TraceRecord]]:
-        self._write_image(image)
+        network = self._run()[0].network
+        check_range("label", label, 0, network.classes - 1)
+        self._write_image(image, network)
+        self._has_errors = not observe
         request = TrainStepRequest(label, int(observe)).pack()
         data = self.device.command(CommandCode.TRAIN_STEP, request, budget=STEP_SECONDS)
         starts = range(TrainStepResponse.size(), len(data), TraceRecord.size())
@@ -230,15 +249,17 @@ class DeviceEngine:
     def _cycles(self, cycles: int) -> int | None:
         return cycles if self.device.hello.capabilities & CapabilityCode.CYCLES else None
 
-    def _write_image(self, image: Int8Array) -> None:
+    def _write_image(self, image: Int8Array, network: Network) -> None:
+        check_tensor("image", image, network.input_shape)
         self._write(TensorCode.IMAGE, 0, image)
 
     def _write_scores(self, layer: int, scores: Int8Array, scored: npt.NDArray[np.bool_] | None) -> None:
         if scored is None:
             self._write(TensorCode.SCORES, layer, scores)
         else:
-            for tensor, values in zip((TensorCode.COLUMNS, TensorCode.ROW_ENDS), scored_edges(scored), strict=True):
-                self._write(tensor, layer, values)
+            columns, row_ends = scored_edges(scored)
+            self._write(TensorCode.COLUMNS, layer, columns)
+            self._write(TensorCode.ROW_ENDS, layer, row_ends)
             self._write(TensorCode.SCORES, layer, scores[scored])
 
     def _read_scores(self, layer: int, initial: Int8Array, scored: npt.NDArray[np.bool_] | None) -> Int8Array:

@@ -18,7 +18,7 @@ class MethodKind(StrEnum):
 
     @property
     def default_theta(self) -> int | None:
-        """The published pruning threshold: -64 for PRIOT, 0 for PRIOT-S, none for NITI."""
+        """The tables' pruning threshold, this project's choice: -64 for PRIOT, 0 for PRIOT-S, none for NITI."""
         return {MethodKind.PRIOT: -64, MethodKind.PRIOT_S: 0}.get(self)
 
 

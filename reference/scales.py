@@ -61,7 +61,7 @@ def calibrate(engine: Engine, images: Int8Array, labels: Sequence[int] | npt.NDA
         labels: (n,), 0..K-1.
 
     Returns:
-        The static shifts by layer; 0, 0 and 31 (no update) where nothing was counted.
+        The static shifts by layer; 0, 0 and 31, the smallest updates there are, where nothing was counted.
 
     Raises:
         InputError: No samples, unlike numbers of images and labels, or the engine was loaded with static scales.
