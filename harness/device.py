@@ -97,7 +97,7 @@ class LinkDevice:
         any_build: bool = False,
     ) -> None:
         self.name = link.name
-        self._link = link
+        self.link = link
         self._elf = elf
         self._write_flash = write_flash
         self.hello = HelloResponse.unpack(link.hello())
@@ -110,12 +110,12 @@ class LinkDevice:
     def command(self, command: CommandCode, payload: bytes = b"", budget: float = 0.0) -> bytes:
         """See `Device`."""
         try:
-            status, answer = self._link.request(command, payload, budget)
+            status, answer = self.link.request(command, payload, budget)
         except LinkLost:
             self._report_fault(command)
             raise
         except (DeviceFault, EmulationStuck):
-            self._link.transport.reset()  # a core that locked up stays so; the next command finds a fresh one
+            self.link.transport.reset()  # a core that locked up stays so; the next command finds a fresh one
             raise
         if status == StatusCode.NOT_LOADED:
             self._report_fault(command)  # a device that restarted has forgotten its model
@@ -137,7 +137,7 @@ class LinkDevice:
 
     def close(self) -> None:
         """See `Device`."""
-        self._link.close()
+        self.link.close()
 
     def _report_fault(self, command: CommandCode) -> None:
         """Asks a device that behaves as if it had restarted whether it crashed.
@@ -145,7 +145,7 @@ class LinkDevice:
         Raises:
             DeviceFault: It did.
         """
-        payload = self._link.hello()
+        payload = self.link.hello()
         self.hello = HelloResponse.unpack(payload)
         if self.hello.reset_cause != RESET_BY_FAULT or not self.hello.faulted:
             return

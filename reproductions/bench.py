@@ -1,0 +1,196 @@
+"""`invoke bench`: how fast the engines are and what a training step costs the board, as JSON."""
+
+import json
+import platform
+import time
+from collections.abc import Callable, Iterable
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from hypothesis import HealthCheck, Phase, given, settings
+from rich.console import Console
+
+from priot_hil.harness.device import LinkDevice
+from priot_hil.harness.devices import open_emulator, open_engine
+from priot_hil.harness.engines import DeviceEngine
+from priot_hil.harness.firmware import build
+from priot_hil.harness.strategies import kernel_cases
+from priot_hil.harness.transports.emulator import EmulatorTransport
+from priot_hil.reference.engine import DatasetEngine, KernelCase
+from priot_hil.reference.run import State
+from priot_hil.reference.streams import order
+
+from .checkpoint import COMMITTED, committed_sums
+from .data import TransferTask, transfer_task
+from .experiment import read_experiment
+from .files import write_aside
+from .performance import Material, first_state
+from .plan import Run, plan
+from .runner import RESULTS, load_cached_mnist
+from .workers import MaterialLoader
+
+ENGINES = {"reference": 64, "host": 1024, "emulator": 256}  # and the steps that are timed on each
+COSTED = ("static NITI", "PRIOT", "PRIOT-S 10 % random")
+COSTED_STEPS = 1024
+BOARD_ROW = "PRIOT"
+KERNEL_CASES = 600
+BOARD_HZ = 125_000_000
+
+
+def bench(out: Path | None = None, console: Console | None = None) -> dict[str, Any]:
+    """Measure and write.
+
+    Args:
+        out: The file; None for ``results/bench.json`` here.
+        console: Where figures go as they come; None for standard output.
+
+    Returns:
+        What was written.
+
+    Raises:
+        InputError: The data or the checkpoint is not to be had.
+    """
+    say = (console or Console()).print
+    bed = Bed()
+    figures: dict[str, Any] = {"machine": machine()}
+    sections: dict[str, Callable[[Bed], Any]] = {
+        "steps_per_second": steps_per_second,
+        "training_step_on_the_board": board_steps,
+        "kernel_cases_per_second": kernel_cases_per_second,
+        "full_run_on_the_emulated_board": full_run,
+    }
+    for name, measure in sections.items():
+        figures[name] = measure(bed)
+        say(name.replace("_", " "), figures[name], highlight=False)
+    out = RESULTS / "bench.json" if out is None else out
+    write_aside(out, json.dumps(figures, indent=2) + "\n")
+    say(f"Written: {out}")
+    return figures
+
+
+class Bed:
+    """What is measured on: the accuracy table's setting, seed 10 at 30 degrees, on real data."""
+
+    def __init__(self) -> None:
+        self.experiment = read_experiment("accuracy")
+        name = f"{self.experiment.network}_{self.experiment.pretraining}.npz"
+        loader = MaterialLoader(load_cached_mnist, COMMITTED / name, committed_sums()[name])
+        self.material: Material = loader.load()
+        runs = plan(self.experiment, "host", None, loader.sha256, "")
+        seed, angle = self.experiment.seeds[0], self.experiment.angles[0]
+        self.runs: dict[str, Run] = {run.row.name: run for run in runs if (run.seed, run.angle) == (seed, angle)}
+        samples = self.experiment.train_samples, self.experiment.test_samples
+        self.task: TransferTask = transfer_task(self.material.mnist, angle, seed, *samples)
+        self.host = open_engine("host")
+
+    def load(self, engine: DatasetEngine, row: str) -> None:
+        """Load a row's run and the transfer set."""
+        state: State = first_state(self.runs[row], self.material, self.host)
+        engine.load(self.material.model, self.runs[row].method, state)
+        train, test = self.task.train, self.task.test
+        engine.load_data(train.images, train.labels, test.images, test.labels)
+
+
+def machine() -> dict[str, str]:
+    """Where this was measured, and by what versions of what decides it."""
+    return {
+        "processor": platform.processor() or platform.machine(),
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        **{name: version(name) for name in ("ziglang", "unicorn", "numpy")},
+        "firmware": build("rp2040").ram.build_id.hex(),
+    }
+
+
+def steps_per_second(bed: Bed) -> dict[str, float]:
+    """PRIOT training steps of the CNN per second: whole epochs, without a checksum or a frame for each step."""
+    figures = {}
+    for name, steps in ENGINES.items():
+        engine = open_engine(name)
+        bed.load(engine, BOARD_ROW)
+        visits = order(0, 0, bed.experiment.train_samples)[:steps]
+        engine.train_epoch(visits[:8])
+        figures[name] = round(steps / seconds(partial(engine.train_epoch, visits)), 1)
+    return figures
+
+
+def board_steps(bed: Bed) -> dict[str, dict[str, float]]:
+    """Instructions and estimated cycles of a training step, mean over the first epoch; flash is zero-wait."""
+    figures = {}
+    for row in COSTED:
+        engine = open_emulator()
+        bed.load(engine, row)
+        before = instructions(engine)
+        epoch = engine.train_epoch(order(bed.runs[row].seed, 0, COSTED_STEPS))
+        assert epoch.cycles is not None, "the emulated board counts cycles"
+        cycles = epoch.cycles / COSTED_STEPS
+        figures[row] = {
+            "instructions": round((instructions(engine) - before) / COSTED_STEPS),
+            "cycles": round(cycles),
+            "milliseconds_at_125_MHz": round(1000 * cycles / BOARD_HZ, 2),
+        }
+    return figures
+
+
+def kernel_cases_per_second(bed: Bed) -> dict[str, float]:
+    """Generated kernel cases: drawn by hypothesis, and run (forward, error, gradient, update), apart."""
+    cases: list[KernelCase] = []
+
+    @settings(
+        max_examples=KERNEL_CASES,
+        deadline=None,
+        database=None,
+        derandomize=True,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(kernel_cases())
+    def draw(case: KernelCase) -> None:
+        cases.append(case)
+
+    drawing = seconds(draw)
+    figures = {"drawn": round(len(cases) / drawing, 1)}
+    for name in ENGINES:
+        engine = open_engine(name)
+        figures[name] = round(len(cases) / seconds(partial(run_all, engine.run_kernel, cases)), 1)
+    return figures
+
+
+def full_run(bed: Bed) -> dict[str, float]:
+    """All epochs of one PRIOT run through the firmware, training and evaluation apart."""
+    engine = open_emulator()
+    bed.load(engine, BOARD_ROW)
+    training = evaluation = 0.0
+    for epoch in range(bed.experiment.epochs):
+        visits = order(bed.runs[BOARD_ROW].seed, epoch, bed.experiment.train_samples)
+        training += seconds(partial(engine.train_epoch, visits))
+        evaluation += seconds(engine.evaluate)
+    return {
+        "epochs": bed.experiment.epochs,
+        "steps": bed.experiment.epochs * bed.experiment.train_samples,
+        "training_seconds": round(training, 1),
+        "evaluation_seconds": round(evaluation, 1),
+    }
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """How long something takes."""
+    begin = time.perf_counter()
+    work()
+    return time.perf_counter() - begin
+
+
+def run_all(run: Callable[[KernelCase], object], cases: Iterable[KernelCase]) -> None:
+    """Runs each case."""
+    for case in cases:
+        run(case)
+
+
+def instructions(engine: DeviceEngine) -> int:
+    """Instructions that the emulated core has executed."""
+    device = engine.device
+    assert isinstance(device, LinkDevice)
+    assert isinstance(device.link.transport, EmulatorTransport)
+    return device.link.transport.machine.instructions
