@@ -111,6 +111,19 @@ def build(preset: str, root: Path = ROOT) -> Firmware:
         return _board(preset, folder) if preset in get_args(BoardPreset) else _host(preset, folder)
 
 
+def describe(firmware: Firmware) -> str:
+    """What was built, a line for each file that a user may want."""
+    if isinstance(firmware, HostFirmware):
+        library = f"library {firmware.library}\n" if firmware.library else ""
+        return f"{library}process {firmware.process}\nbuild   {firmware.build_id.hex()}"
+    lines = []
+    for image in (firmware.ram, firmware.flash):
+        used = f"text {image.sizes.text}, bss {image.sizes.bss}, arena {image.sizes.arena} bytes"
+        lines += [f"{path}" for path in (image.elf, image.bin, image.uf2)]
+        lines += [f"    build {image.build_id.hex()}, {used}"]
+    return "\n".join(lines)
+
+
 def build_id(elf: Path) -> bytes:
     """The 20 bytes of an ELF's GNU build-id note.
 

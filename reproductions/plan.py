@@ -91,7 +91,7 @@ class Run:
 
 
 def plan(experiment: Experiment, device: str, partner: str | None, checkpoint: str, code: str) -> list[Run]:
-    """List the runs of a table, the longest first.
+    """List the runs of a table.
 
     Args:
         experiment: The experiment.
@@ -101,7 +101,7 @@ def plan(experiment: Experiment, device: str, partner: str | None, checkpoint: s
         code: Fingerprint of the code.
 
     Returns:
-        The runs: those that two engines take in step, then the others, by seed, angle and row.
+        The runs by seed, angle and row; so those that two engines take in step, which take longest, come first.
     """
     runs = []
     for seed in experiment.seeds:
@@ -124,7 +124,7 @@ def plan(experiment: Experiment, device: str, partner: str | None, checkpoint: s
                     epochs=experiment.epochs_of(row),
                 )
                 runs.append(run)
-    return sorted(runs, key=lambda run: -len(run.devices))
+    return runs
 
 
 def code_fingerprint(root: Path = ROOT, patterns: Sequence[str] = DECIDING_CODE) -> str:

@@ -90,8 +90,8 @@ def _accuracies(experiment: Experiment, row: Row, runs: Sequence[Run], records: 
 
 
 def _column(name: str, angle: int, runs: Sequence[Run], records: Mapping[str, RunRecord]) -> list[RunRecord] | None:
-    """The records of one cell by seed, or None if one is missing."""
-    wanted = sorted((run for run in runs if (run.row.name, run.angle) == (name, angle)), key=lambda run: run.seed)
+    """The records of one cell in the order of the seeds, or None if one is missing."""
+    wanted = [run for run in runs if (run.row.name, run.angle) == (name, angle)]
     if not wanted or any(run.key not in records for run in wanted):
         return None
     return [records[run.key] for run in wanted]

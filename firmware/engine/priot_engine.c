@@ -81,7 +81,8 @@ static priot_tensor_view view_of(void *data, size_t bytes, int is_stored) {
     return view;
 }
 
-static priot_status stage_tensor(priot_engine *engine, uint32_t tensor, priot_stage *stage, int is_write, priot_tensor_view *view) {
+static priot_status stage_tensor(priot_engine *engine, uint32_t tensor, priot_stage *stage, int is_write,
+                                 priot_tensor_view *view) {
     const priot_model *model = &engine->model;
     const int is_kernel = model->spec.mode == PRIOT_MODE_KERNEL;
     const size_t outputs = priot_elements(stage->output_shape);
@@ -118,7 +119,8 @@ static priot_status stage_tensor(priot_engine *engine, uint32_t tensor, priot_st
     return view->data == NULL || (is_write && !may_write) ? PRIOT_STATUS_BAD_TENSOR : PRIOT_STATUS_OK;
 }
 
-priot_status priot_engine_tensor(priot_engine *engine, uint32_t tensor, uint32_t layer, int is_write, priot_tensor_view *view) {
+priot_status priot_engine_tensor(priot_engine *engine, uint32_t tensor, uint32_t layer, int is_write,
+                                 priot_tensor_view *view) {
     priot_model *model = &engine->model;
     const size_t image = priot_elements(model->image_shape);
     if (!engine->is_loaded) {
@@ -286,6 +288,7 @@ uint32_t priot_engine_state_crc(const priot_engine *engine) {
         const size_t count = priot_learned(engine, &engine->model.stages[i], &values);
         crc = priot_crc32(crc, values, count);
     }
-    const uint8_t rng[4] = {(uint8_t)engine->rng, (uint8_t)(engine->rng >> 8), (uint8_t)(engine->rng >> 16), (uint8_t)(engine->rng >> 24)};
+    const uint8_t rng[4] = {(uint8_t)engine->rng, (uint8_t)(engine->rng >> 8), (uint8_t)(engine->rng >> 16),
+                            (uint8_t)(engine->rng >> 24)};
     return priot_crc32(crc, rng, sizeof rng);
 }

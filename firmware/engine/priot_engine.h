@@ -7,7 +7,7 @@
 /* What one stage did in the last step. */
 typedef struct {
     uint8_t forward, backward, gradient; /* shifts used */
-    uint8_t zero;                        /* PRIOT_ZERO_...: tensors that were all zero, which calibration does not count */
+    uint8_t zero; /* PRIOT_ZERO_...: tensors that were all zero, which calibration does not count */
 } priot_trace;
 
 #define PRIOT_ZERO_FORWARD 1u
@@ -47,10 +47,11 @@ typedef struct {
     uint8_t is_stored; /* int8 that must not be -128 */
 } priot_tensor_view;
 
-priot_status priot_engine_tensor(priot_engine *engine, uint32_t tensor, uint32_t layer, int is_write, priot_tensor_view *view);
+priot_status priot_engine_tensor(priot_engine *engine, uint32_t tensor, uint32_t layer, int is_write,
+                                 priot_tensor_view *view);
 
-/* One step of training on `image`; fills engine->trace. `observe`: every shift dynamic, nothing updated but the generator.
- * Returns the prediction before the update. The engine is started in network mode, label < classes. */
+/* One step of training on `image`; fills engine->trace. `observe`: every shift dynamic, nothing updated but the
+ * generator. Returns the prediction before the update. The engine is started in network mode, label < classes. */
 uint32_t priot_engine_train_step(priot_engine *engine, const int8_t *image, uint32_t label, int observe);
 
 /* The class of `image`; draws nothing. */

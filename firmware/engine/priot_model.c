@@ -5,7 +5,7 @@
 #define EXPONENT_MIN (-64)
 #define EXPONENT_MAX 63
 #define SHIFT_MAX 31
-#define COLUMNS_MAX 0x10000u    /* PRIOT-S counts the edges of a row in 16 bits */
+#define COLUMNS_MAX 0x10000u   /* PRIOT-S counts the edges of a row in 16 bits */
 #define CHANNELS_MAX 0xffffffu /* so that no bound of a layer wraps in 64 bits */
 
 /* A bump allocator that only counts while base is NULL. */
@@ -15,7 +15,8 @@ typedef struct {
 } allocator;
 
 static void *take(allocator *arena, uint64_t count, size_t size) {
-    arena->used = (arena->used + size - 1) & ~(uint64_t)(size - 1); /* sizes are powers of two and the base is aligned to 8 */
+    arena->used =
+        (arena->used + size - 1) & ~(uint64_t)(size - 1); /* sizes are powers of two and the base is aligned to 8 */
     void *memory = arena->base != NULL ? arena->base + arena->used : NULL;
     arena->used += count * size;
     return memory;
@@ -37,12 +38,13 @@ static int is_scored_method(const priot_model_spec *spec) {
 
 static priot_status check_spec(const priot_model_spec *spec, priot_detail *detail) {
     const int is_network = spec->mode == PRIOT_MODE_NETWORK;
-    if (spec->mode > PRIOT_MODE_KERNEL || spec->method < PRIOT_METHOD_NITI_DYNAMIC || spec->method > PRIOT_METHOD_PRIOT_S ||
-        spec->rounding < PRIOT_ROUNDING_STOCHASTIC || spec->rounding > PRIOT_ROUNDING_NEAREST || spec->mu > 7 || spec->dynamic > 1 ||
-        spec->theta < -127 || spec->rng == 0 || spec->input_exponent < EXPONENT_MIN || spec->input_exponent > EXPONENT_MAX ||
+    if (spec->mode > PRIOT_MODE_KERNEL || spec->method < PRIOT_METHOD_NITI_DYNAMIC ||
+        spec->method > PRIOT_METHOD_PRIOT_S || spec->rounding < PRIOT_ROUNDING_STOCHASTIC ||
+        spec->rounding > PRIOT_ROUNDING_NEAREST || spec->mu > 7 || spec->dynamic > 1 || spec->theta < -127 ||
+        spec->rng == 0 || spec->input_exponent < EXPONENT_MIN || spec->input_exponent > EXPONENT_MAX ||
         (is_network && spec->method == PRIOT_METHOD_NITI_DYNAMIC && !spec->dynamic) ||
-        (is_network && spec->method == PRIOT_METHOD_NITI_STATIC && spec->dynamic) || spec->channels == 0 || spec->channels > CHANNELS_MAX ||
-        (spec->height == 0) != (spec->width == 0)) {
+        (is_network && spec->method == PRIOT_METHOD_NITI_STATIC && spec->dynamic) || spec->channels == 0 ||
+        spec->channels > CHANNELS_MAX || (spec->height == 0) != (spec->width == 0)) {
         return refuse(detail, PRIOT_STATUS_BAD_MODEL, PRIOT_NO_DETAIL, PRIOT_NO_DETAIL);
     }
     if (spec->layer_count > PRIOT_MAX_LAYERS) {
@@ -55,7 +57,8 @@ static priot_status check_spec(const priot_model_spec *spec, priot_detail *detai
     for (uint32_t i = 0; i < spec->layer_count; ++i) {
         const priot_layer_spec *layer = &spec->layers[i];
         if (layer->exponent < EXPONENT_MIN || layer->exponent > EXPONENT_MAX || layer->forward > SHIFT_MAX ||
-            layer->backward > SHIFT_MAX || layer->gradient > SHIFT_MAX || (!is_network && i > 0 && is_weighted(layer))) {
+            layer->backward > SHIFT_MAX || layer->gradient > SHIFT_MAX ||
+            (!is_network && i > 0 && is_weighted(layer))) {
             return refuse(detail, PRIOT_STATUS_BAD_MODEL, i, PRIOT_NO_DETAIL);
         }
     }
@@ -68,7 +71,8 @@ typedef struct {
     int is_vector;
 } walker;
 
-static priot_status walk_conv2d(walker *at, const priot_layer_spec *layer, uint32_t index, priot_stage *stage, priot_detail *detail) {
+static priot_status walk_conv2d(walker *at, const priot_layer_spec *layer, uint32_t index, priot_stage *stage,
+                                priot_detail *detail) {
     const uint32_t kernel = layer->kernel, stride = layer->stride, padding = layer->padding;
     if (at->is_vector || layer->out == 0 || kernel == 0 || stride == 0 || padding >= kernel ||
         at->shape.height + 2 * padding < kernel || at->shape.width + 2 * padding < kernel) {
@@ -80,15 +84,17 @@ static priot_status walk_conv2d(walker *at, const priot_layer_spec *layer, uint3
         (uint64_t)at->shape.height * at->shape.width >= PRIOT_TERM_POSITIONS) {
         return refuse(detail, PRIOT_STATUS_TOO_LARGE, index, (uint64_t)height * width);
     }
-    const priot_conv2d_geometry geometry = {at->shape.channels, layer->out,       at->shape.height, at->shape.width, (uint16_t)height,
-                                            (uint16_t)width,    layer->kernel,    layer->stride,    layer->padding};
+    const priot_conv2d_geometry geometry = {at->shape.channels, layer->out,       at->shape.height,
+                                            at->shape.width,    (uint16_t)height, (uint16_t)width,
+                                            layer->kernel,      layer->stride,    layer->padding};
     stage->geometry = geometry;
     at->shape = (priot_shape){layer->out, (uint16_t)height, (uint16_t)width};
     stage->room = (uint32_t)priot_elements(at->shape);
     return PRIOT_STATUS_OK;
 }
 
-static priot_status walk_linear(walker *at, const priot_layer_spec *layer, uint32_t index, priot_stage *stage, priot_detail *detail) {
+static priot_status walk_linear(walker *at, const priot_layer_spec *layer, uint32_t index, priot_stage *stage,
+                                priot_detail *detail) {
     if (!at->is_vector || layer->out == 0) {
         return refuse(detail, PRIOT_STATUS_BAD_GEOMETRY, index, PRIOT_NO_DETAIL);
     }
@@ -100,7 +106,8 @@ static priot_status walk_linear(walker *at, const priot_layer_spec *layer, uint3
     return PRIOT_STATUS_OK;
 }
 
-static priot_status walk_unweighted(walker *at, const priot_layer_spec *layer, uint32_t index, priot_stage *stage, priot_detail *detail) {
+static priot_status walk_unweighted(walker *at, const priot_layer_spec *layer, uint32_t index, priot_stage *stage,
+                                    priot_detail *detail) {
     if (layer->type == PRIOT_LAYER_TYPE_MAXPOOL2D) {
         const uint16_t size = layer->kernel;
         if (at->is_vector || size == 0 || size > at->shape.height || size > at->shape.width) {
@@ -129,7 +136,8 @@ static priot_status walk_unweighted(walker *at, const priot_layer_spec *layer, u
 }
 
 /* Section 8 of the semantics: no legal sum leaves 32 bits. */
-static priot_status check_overflow(const priot_model_spec *spec, priot_stage *stage, int passes_error_on, priot_detail *detail) {
+static priot_status check_overflow(const priot_model_spec *spec, priot_stage *stage, int passes_error_on,
+                                   priot_detail *detail) {
     const priot_conv2d_geometry *g = &stage->geometry;
     const uint64_t taps = (uint64_t)g->kernel * g->kernel, positions = (uint64_t)g->out_height * g->out_width;
     const uint64_t fan_in = taps * g->in_channels;

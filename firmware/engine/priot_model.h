@@ -1,5 +1,6 @@
 /* A model as it lies in the arena: what was described, checked and laid out.
- * Its rules are those of reference/network.py; nothing that could overflow or leave the arena gets past priot_model_plan. */
+ * Its rules are those of reference/network.py; nothing that could overflow or leave the arena gets past
+ * priot_model_plan. */
 #ifndef PRIOT_MODEL_H
 #define PRIOT_MODEL_H
 
@@ -27,10 +28,10 @@ typedef struct {
     uint8_t dynamic;  /* 1: every shift is computed */
     int8_t theta, input_exponent;
     uint8_t layer_count;
-    uint32_t rng;                     /* not 0 */
-    uint32_t channels;                /* of the image */
-    uint16_t height, width;           /* of the image; both 0: a vector */
-    uint16_t epoch;                   /* room for the order of so many samples */
+    uint32_t rng;           /* not 0 */
+    uint32_t channels;      /* of the image */
+    uint16_t height, width; /* of the image; both 0: a vector */
+    uint16_t epoch;         /* room for the order of so many samples */
     priot_layer_spec layers[PRIOT_MAX_LAYERS];
 } priot_model_spec;
 
@@ -45,16 +46,17 @@ static inline size_t priot_elements(priot_shape shape) {
 
 /* A layer with weights and the layers without weights behind it. */
 typedef struct {
-    uint8_t layer;       /* index of the layer with weights */
-    uint8_t end;         /* index behind the stage's last layer */
+    uint8_t layer; /* index of the layer with weights */
+    uint8_t end;   /* index behind the stage's last layer */
     uint8_t is_linear;
-    uint8_t has_relu;    /* a relu stands behind the weights; where does not matter (priot_errors.h) */
+    uint8_t has_relu; /* a relu stands behind the weights; where does not matter (priot_errors.h) */
     uint8_t has_pool;
     priot_conv2d_geometry geometry; /* a linear layer: in_channels x 1 x 1 to out_channels x 1 x 1, kernel 1 */
     priot_shape output_shape;       /* of the stage, before it is flattened */
-    uint32_t room;                  /* elements that output and route hold: those behind the first pool, which a second shrinks in place */
-    uint32_t fan_in;                /* weights of a row */
-    uint32_t edges;                 /* weights of the layer */
+    uint32_t
+        room; /* elements that output and route hold: those behind the first pool, which a second shrinks in place */
+    uint32_t fan_in; /* weights of a row */
+    uint32_t edges;  /* weights of the layer */
 
     int8_t *weights;    /* [edges]; PRIOT-S: the effective ones */
     int8_t *scores;     /* PRIOT: [edges]; PRIOT-S: [scored], packed */
@@ -89,8 +91,8 @@ typedef struct {
     uint32_t value; /* what was too much or out of range, saturated, or PRIOT_NO_DETAIL */
 } priot_detail;
 
-/* Checks model->spec and lays the model out from `arena` (aligned to 8). On any status but ok the rest of *model is undefined and the
- * arena untouched. */
+/* Checks model->spec and lays the model out from `arena` (aligned to 8). On any status but ok the rest of *model is
+ * undefined and the arena untouched. */
 priot_status priot_model_plan(priot_model *model, uint8_t *arena, size_t arena_bytes, priot_detail *detail);
 
 #endif

@@ -30,13 +30,13 @@ static priot_weights weights_of(const priot_model *model, const priot_stage *sta
 }
 
 static priot_stage_error error_of(const priot_stage *stage) {
-    const priot_stage_error error = {stage->error, stage->has_relu ? stage->output : NULL, stage->route, stage->output_shape.height,
-                                     stage->output_shape.width};
+    const priot_stage_error error = {stage->error, stage->has_relu ? stage->output : NULL, stage->route,
+                                     stage->output_shape.height, stage->output_shape.width};
     return error;
 }
 
-void priot_stage_behind(const priot_model *model, uint32_t begin, uint32_t end, priot_shape shape, const int8_t *values, int8_t *output,
-                        uint32_t *route) {
+void priot_stage_behind(const priot_model *model, uint32_t begin, uint32_t end, priot_shape shape, const int8_t *values,
+                        int8_t *output, uint32_t *route) {
     const uint32_t *earlier_route = NULL;
     int has_relu = 0;
     for (uint32_t i = begin; i < end; ++i) {
@@ -45,9 +45,10 @@ void priot_stage_behind(const priot_model *model, uint32_t begin, uint32_t end, 
         if (layer->type != PRIOT_LAYER_TYPE_MAXPOOL2D) {
             continue;
         }
-        const uint16_t out_height = (uint16_t)(shape.height / layer->kernel), out_width = (uint16_t)(shape.width / layer->kernel);
-        const priot_maxpool2d_s8_args pool = {shape.channels, shape.height, shape.width,   out_height, out_width, layer->kernel,
-                                              values,         output,       earlier_route, route};
+        const uint16_t out_height = (uint16_t)(shape.height / layer->kernel),
+                       out_width = (uint16_t)(shape.width / layer->kernel);
+        const priot_maxpool2d_s8_args pool = {shape.channels, shape.height, shape.width, out_height,    out_width,
+                                              layer->kernel,  values,       output,      earlier_route, route};
         priot_maxpool2d_s8(&pool);
         shape.height = out_height;
         shape.width = out_width;
@@ -74,7 +75,8 @@ void priot_stage_forward(priot_model *model, priot_stage *stage, const int8_t *i
                                                    input,          model->accumulator, model->terms};
         priot_linear_s8_forward(&args);
     } else {
-        const priot_conv2d_s8_forward_args args = {*g, weights_of(model, stage), input, model->accumulator, model->terms};
+        const priot_conv2d_s8_forward_args args = {*g, weights_of(model, stage), input, model->accumulator,
+                                                   model->terms};
         priot_conv2d_s8_forward(&args);
     }
     settle_sum(shift, model->accumulator, elements);
@@ -88,12 +90,12 @@ void priot_stage_error_to_input(priot_model *model, const priot_stage *stage, in
     const priot_conv2d_geometry *g = &stage->geometry;
     const uint32_t elements = (uint32_t)g->in_channels * g->in_height * g->in_width;
     if (stage->is_linear) {
-        const priot_linear_s8_error_args args = {g->in_channels, g->out_channels, weights_of(model, stage), error_of(stage),
-                                                 model->accumulator};
+        const priot_linear_s8_error_args args = {g->in_channels, g->out_channels, weights_of(model, stage),
+                                                 error_of(stage), model->accumulator};
         priot_linear_s8_error(&args);
     } else {
-        const priot_conv2d_s8_error_args args = {*g,           weights_of(model, stage), error_of(stage), model->accumulator,
-                                                 model->errors, model->terms};
+        const priot_conv2d_s8_error_args args = {
+            *g, weights_of(model, stage), error_of(stage), model->accumulator, model->errors, model->terms};
         priot_conv2d_s8_error(&args);
     }
     settle_sum(shift, model->accumulator, elements);
@@ -120,15 +122,19 @@ uint32_t priot_stage_gradient_row(priot_gradients *gradients, uint32_t row) {
         gradients->row.error = count != 0 ? error.value : 0;
         return count;
     }
-    const priot_conv2d_s8_gradient_args args = {stage->geometry, error_of(stage), gradients->input, row, model->accumulator,
-                                                model->errors,   model->terms};
+    const priot_conv2d_s8_gradient_args args = {stage->geometry,    error_of(stage), gradients->input, row,
+                                                model->accumulator, model->errors,   model->terms};
     return priot_conv2d_s8_gradient(&args);
 }
 
 static priot_scored_row scored_row(const priot_model *model, const priot_stage *stage, uint32_t row) {
     const uint32_t begin = row == 0 ? 0 : stage->row_ends[row - 1];
-    const priot_scored_row scored = {stage->row_ends[row] - begin, stage->columns + begin, stage->scores + begin, stage->unmasked + begin,
-                                     stage->weights + (size_t)row * stage->fan_in, model->spec.theta};
+    const priot_scored_row scored = {stage->row_ends[row] - begin,
+                                     stage->columns + begin,
+                                     stage->scores + begin,
+                                     stage->unmasked + begin,
+                                     stage->weights + (size_t)row * stage->fan_in,
+                                     model->spec.theta};
     return scored;
 }
 

@@ -1,12 +1,13 @@
-/* One stage's kernels, with the arguments that a laid-out model gives them. Shared by the training step and by kernel mode. */
+/* One stage's kernels, with the arguments that a laid-out model gives them. Shared by the training step and by kernel
+ * mode. */
 #ifndef PRIOT_STAGE_H
 #define PRIOT_STAGE_H
 
 #include "priot_engine.h"
 #include "priot_update_s8.h"
 
-/* A shift to use: `fixed`, or computed where fixed is PRIOT_DYNAMIC_SHIFT. After use `used` and `is_zero` tell what came of it;
- * is_zero is known for computed shifts only. */
+/* A shift to use: `fixed`, or computed where fixed is PRIOT_DYNAMIC_SHIFT. After use `used` and `is_zero` tell what
+ * came of it; is_zero is known for computed shifts only. */
 typedef struct {
     uint32_t fixed;
     uint32_t used;
@@ -38,8 +39,9 @@ void priot_stage_gradient_shift(priot_model *model, const priot_stage *stage, co
 /* Updates the learned values with shift->used. */
 void priot_stage_update(priot_model *model, const priot_stage *stage, const int8_t *input, const priot_shift *shift);
 
-/* The layers [begin, end) without weights over values, in place: pools, then relu. route: NULL where no error comes back. */
-void priot_stage_behind(const priot_model *model, uint32_t begin, uint32_t end, priot_shape shape, const int8_t *values, int8_t *output,
-                        uint32_t *route);
+/* The layers [begin, end) without weights over values, in place: pools, then relu. route: NULL where no error comes
+ * back. */
+void priot_stage_behind(const priot_model *model, uint32_t begin, uint32_t end, priot_shape shape, const int8_t *values,
+                        int8_t *output, uint32_t *route);
 
 #endif

@@ -1,6 +1,7 @@
 /* Two-dimensional convolution, int8, zero padding, any kernel and stride. Defined by reference/layers.py.
- * Exact while 127^2 * in_channels * kernel^2 (forward), 127^2 * out_channels * kernel^2 (error) and 127^2 * out_height * out_width
- * (gradient) are at most INT32_MAX, and both planes have fewer than PRIOT_TERM_POSITIONS elements. */
+ * Exact while all of these are at most INT32_MAX: forward 127^2 * in_channels * kernel^2, error
+ * 127^2 * out_channels * kernel^2, gradient 127^2 * out_height * out_width. Planes have fewer than
+ * PRIOT_TERM_POSITIONS elements. Below, iy = y * stride + ky - padding and ix = x * stride + kx - padding. */
 #ifndef PRIOT_CONV2D_S8_H
 #define PRIOT_CONV2D_S8_H
 
@@ -15,7 +16,7 @@ typedef struct {
     uint16_t kernel, stride, padding;   /* kernel, stride 1..; padding 0..kernel - 1 */
 } priot_conv2d_geometry;
 
-/* accumulator[o][y][x] = sum over i, ky, kx of What[o][i][ky][kx] * input[i][y * stride + ky - padding][x * stride + kx - padding]. */
+/* accumulator[o][y][x] = sum over i, ky, kx of What[o][i][ky][kx] * input[i][iy][ix]. */
 typedef struct {
     priot_conv2d_geometry geometry;
     priot_weights weights; /* OIHW */
@@ -38,7 +39,7 @@ typedef struct {
 
 void priot_conv2d_s8_error(const priot_conv2d_s8_error_args *args);
 
-/* The gradient of one output channel's weights: gradient[i][ky][kx] = sum over y, x of error[row][y][x] * input[i][...].
+/* One output channel's gradient: gradient[i][ky][kx] = sum over y, x of error[row][y][x] * input[i][iy][ix].
  * Returns how many errors the row has; where that is 0 the gradient is zero and is not written. */
 typedef struct {
     priot_conv2d_geometry geometry;

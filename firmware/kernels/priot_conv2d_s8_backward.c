@@ -1,7 +1,7 @@
 #include "priot_conv2d_s8_backward.h"
 
-uint32_t priot_conv2d_terms_of_errors(const priot_conv2d_geometry *geometry, const priot_error *errors, uint32_t count, uint32_t ky,
-                                      uint32_t kx, priot_term *terms) {
+uint32_t priot_conv2d_terms_of_errors(const priot_conv2d_geometry *geometry, const priot_error *errors, uint32_t count,
+                                      uint32_t ky, uint32_t kx, priot_term *terms) {
     const uint32_t stride = geometry->stride, padding = geometry->padding;
     priot_term *next = terms;
     for (const priot_error *error = errors; error != errors + count; ++error) {

@@ -21,7 +21,8 @@ static tap_range range_of(uint32_t tap, uint32_t padding, uint32_t stride, uint3
 }
 
 /* Lists what one kernel tap takes from a channel: the non-zero inputs, by the output position they count for. */
-static uint32_t terms_of_tap(const priot_conv2d_geometry *g, const int8_t *plane, uint32_t ky, uint32_t kx, priot_term *terms) {
+static uint32_t terms_of_tap(const priot_conv2d_geometry *g, const int8_t *plane, uint32_t ky, uint32_t kx,
+                             priot_term *terms) {
     const tap_range rows = range_of(ky, g->padding, g->stride, g->in_height, g->out_height);
     const tap_range columns = range_of(kx, g->padding, g->stride, g->in_width, g->out_width);
     const int8_t *line = plane + (size_t)rows.input * g->in_width + columns.input;

@@ -13,7 +13,8 @@ uint32_t priot_conv2d_s8_gradient(const priot_conv2d_s8_gradient_args *args) {
         for (uint32_t kx = 0; kx < g->kernel; ++kx, ++tap) {
             const uint32_t count = priot_conv2d_terms_of_errors(g, args->errors, errors, ky, kx, args->terms);
             for (uint32_t channel = 0; channel < g->in_channels; ++channel) {
-                args->gradient[tap + channel * taps] = priot_terms_dot(args->terms, count, args->input + channel * in_plane);
+                args->gradient[tap + channel * taps] =
+                    priot_terms_dot(args->terms, count, args->input + channel * in_plane);
             }
         }
     }

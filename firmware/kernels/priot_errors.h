@@ -1,8 +1,8 @@
 /* The way of an error back through what lies behind a layer's weights.
  *
- * relu, maxpool2d and flatten move no sum: each element of a stage's output goes back to one element of the layer's own output, or
- * to none. Max and relu commute in both directions (where a window's maximum is not positive, relu stops its error wherever it was
- * placed), so a stage is its pools, then at most one relu, whatever their order was. */
+ * relu, maxpool2d and flatten move no sum: each element of a stage's output goes back to one element of the layer's own
+ * output, or to none. Max and relu commute in both directions (where a window's maximum is not positive, relu stops its
+ * error wherever it was placed), so a stage is its pools, then at most one relu, whatever their order was. */
 #ifndef PRIOT_ERRORS_H
 #define PRIOT_ERRORS_H
 

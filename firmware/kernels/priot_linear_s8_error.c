@@ -1,6 +1,7 @@
 #include "priot_linear_s8.h"
 
-/* The loops take plain arguments: behind a pointer to a structure, every store would make the compiler read its fields again. */
+/* The loops take plain arguments: behind a pointer to a structure, every store would make the compiler read its fields
+ * again. */
 static void accumulate(const int8_t *values, int32_t error, uint32_t count, int32_t *accumulator) {
     for (uint32_t i = 0; i < count; ++i) {
         accumulator[i] += values[i] * error;
@@ -30,7 +31,8 @@ void priot_linear_s8_error(const priot_linear_s8_error_args *args) {
         if (weights->scores == NULL) {
             accumulate(weights->values + edge, error.value, args->in, args->accumulator);
         } else {
-            accumulate_masked(weights->values + edge, weights->scores + edge, weights->theta, error.value, args->in, args->accumulator);
+            accumulate_masked(weights->values + edge, weights->scores + edge, weights->theta, error.value, args->in,
+                              args->accumulator);
         }
     }
 }

@@ -18,7 +18,8 @@ uint32_t priot_predict_s8(const int8_t *logits, uint32_t classes) {
     return best;
 }
 
-/* Logits of a coarse exponent (> -7): s = trunc(trunc(o * log2(e)) * 2^exponent), a power of two to be. Monotonic in the logit. */
+/* Logits of a coarse exponent (> -7): s = trunc(trunc(o * log2(e)) * 2^exponent), a power of two to be. Monotonic in
+ * the logit. */
 static int64_t power_of(int32_t logit, int32_t exponent) {
     const uint32_t scaled = (priot_magnitude(logit) * LOG2_E_Q15) >> 15;
     const int64_t magnitude = exponent >= 0 ? (int64_t)scaled << exponent : (int64_t)(scaled >> -exponent);
@@ -57,12 +58,14 @@ static int8_t round_error(int32_t value, uint32_t *rng) {
     }
     const uint32_t magnitude = priot_magnitude(value), mask = (1u << ERROR_SHIFT) - 1u;
     const uint32_t threshold = priot_next(rng) & mask; /* drawn for every class, also where nothing is rounded */
-    return priot_clip_s8(priot_with_sign((magnitude >> ERROR_SHIFT) + ((magnitude & mask) > threshold ? 1u : 0u), value));
+    return priot_clip_s8(
+        priot_with_sign((magnitude >> ERROR_SHIFT) + ((magnitude & mask) > threshold ? 1u : 0u), value));
 }
 
 void priot_loss_s8(const priot_loss_s8_args *args) {
     const int32_t exponent = args->exponent < -12 ? -12 : args->exponent > 24 ? 24 : args->exponent;
-    const int64_t top = exponent > -7 ? power_of(args->logits[priot_predict_s8(args->logits, args->classes)], exponent) : 0;
+    const int64_t top =
+        exponent > -7 ? power_of(args->logits[priot_predict_s8(args->logits, args->classes)], exponent) : 0;
     uint64_t whole = 0;
     for (uint32_t i = 0; i < args->classes; ++i) {
         whole += weight_of(args->logits[i], exponent, top);

@@ -1,4 +1,5 @@
-/* The integer cross-entropy gradient. Defined by reference/loss.py. The only kernel with 64-bit numbers, and with a division. */
+/* The integer cross-entropy gradient. Defined by reference/loss.py. The only kernel with 64-bit numbers, and with a
+ * division. */
 #ifndef PRIOT_LOSS_S8_H
 #define PRIOT_LOSS_S8_H
 

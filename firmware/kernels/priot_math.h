@@ -1,4 +1,5 @@
-/* The arithmetic of reference/arithmetic.py on a 32-bit core: sign and magnitude, so that no shift ever sees a negative number. */
+/* The arithmetic of reference/arithmetic.py on a 32-bit core: sign and magnitude, so that no shift ever sees a negative
+ * number. */
 #ifndef PRIOT_MATH_H
 #define PRIOT_MATH_H
 
@@ -37,8 +38,8 @@ static inline uint32_t priot_rounding_half(uint32_t shift) {
     return shift == 0 ? 0 : 1u << (shift - 1);
 }
 
-/* requantize(acc, shift) = clip(round_shift(acc, shift)), half away from zero; shift 0..31, half = priot_rounding_half(shift).
- * A magnitude up to 2^31 plus a half up to 2^30 needs 32 bits unsigned. */
+/* requantize(acc, shift) = clip(round_shift(acc, shift)), half away from zero; shift 0..31, half =
+ * priot_rounding_half(shift). A magnitude up to 2^31 plus a half up to 2^30 needs 32 bits unsigned. */
 static inline int8_t priot_requantize(int32_t accumulator, uint32_t shift, uint32_t half) {
     const uint32_t rounded = (priot_magnitude(accumulator) + half) >> shift;
     return (int8_t)priot_with_sign(rounded > PRIOT_INT8_MAX ? PRIOT_INT8_MAX : rounded, accumulator);
@@ -47,10 +48,10 @@ static inline int8_t priot_requantize(int32_t accumulator, uint32_t shift, uint3
 /* NITI's pseudo-stochastic rounding, its constants worked out once for a shift of 0..31. */
 typedef struct {
     uint32_t shift;
-    uint32_t half;      /* h = shift / 2: how many of the discarded bits stand in for a random number */
-    uint32_t upper;     /* mask of the discarded bits above them, moved down by h */
-    uint32_t lower;     /* mask of the lowest h bits */
-    uint32_t odd;       /* 1 where shift is odd: the lower part counts double */
+    uint32_t half;  /* h = shift / 2: how many of the discarded bits stand in for a random number */
+    uint32_t upper; /* mask of the discarded bits above them, moved down by h */
+    uint32_t lower; /* mask of the lowest h bits */
+    uint32_t odd;   /* 1 where shift is odd: the lower part counts double */
 } priot_psto;
 
 static inline priot_psto priot_psto_of(uint32_t shift) {

@@ -31,8 +31,9 @@ static inline __attribute__((always_inline)) void pool(const priot_maxpool2d_s8_
                 if (args->route != NULL) {
                     best_y += top;
                     best_x += left;
-                    args->route[element] = args->input_route != NULL ? args->input_route[plane + best_y * width + best_x]
-                                                                     : priot_route_of(best_y, best_x);
+                    args->route[element] = args->input_route != NULL
+                                               ? args->input_route[plane + best_y * width + best_x]
+                                               : priot_route_of(best_y, best_x);
                 }
             }
         }

@@ -4,7 +4,8 @@
 
 #include <stdint.h>
 
-/* output[i] = requantize(accumulator[i], shift), shift 0..31. The output may begin where the accumulator does: it narrows in place. */
+/* output[i] = requantize(accumulator[i], shift), shift 0..31. The output may begin where the accumulator does: it
+ * narrows in place. */
 void priot_requantize_s8(const int32_t *accumulator, uint32_t count, uint32_t shift, int8_t *output);
 
 /* max|values|, 0 for none. */

@@ -1,12 +1,13 @@
-/* Sparse sums. On a trained network most inputs and errors are zero (findings: 5 to 50 % are not), so every kernel first lists
- * the terms that are not, then runs one of two inner loops over the list. The order of summation is free: nothing overflows. */
+/* Sparse sums. On a trained network most inputs and errors are zero (findings: 5 to 50 % are not), so every kernel
+ * first lists the terms that are not, then runs one of two inner loops over the list. The order of summation is free:
+ * nothing overflows. */
 #ifndef PRIOT_TERMS_H
 #define PRIOT_TERMS_H
 
 #include <stdint.h>
 
-/* A non-zero value and where it counts: the position in the upper 22 bits, the int8 value in the lower 8. The two bits between are 0,
- * so that one shift gives the position and another the byte offset of a 32-bit element. */
+/* A non-zero value and where it counts: the position in the upper 22 bits, the int8 value in the lower 8. The two bits
+ * between are 0, so that one shift gives the position and another the byte offset of a 32-bit element. */
 typedef uint32_t priot_term;
 
 #define PRIOT_TERM_POSITIONS (1u << 22) /* positions are below this */

@@ -26,18 +26,18 @@ typedef struct {
 #define PRIOT_FAULT_VALID 0x544c4146u /* "FALT" */
 
 typedef struct {
-    const char *name;           /* for people: "rp2040", "host" */
-    const uint8_t *build_id;    /* PRIOT_BUILD_ID_BYTES bytes of the ELF's GNU note */
-    const uint8_t *unique_id;   /* 8 bytes that tell one board from another */
-    uint32_t clock_hz;          /* 0 where time is not counted */
-    uint32_t capabilities;      /* PRIOT_CAPABILITY_... */
+    const char *name;         /* for people: "rp2040", "host" */
+    const uint8_t *build_id;  /* PRIOT_BUILD_ID_BYTES bytes of the ELF's GNU note */
+    const uint8_t *unique_id; /* 8 bytes that tell one board from another */
+    uint32_t clock_hz;        /* 0 where time is not counted */
+    uint32_t capabilities;    /* PRIOT_CAPABILITY_... */
     priot_reset_cause reset_cause;
-    const priot_fault *fault;   /* the last HardFault, or NULL */
-    const uint8_t *dataset;     /* where a transfer set may lie, or NULL */
-    uint32_t dataset_bytes;     /* how much may be read there */
-    uint64_t (*cycles)(void);   /* core cycles since start-up; NULL where they are not counted */
+    const priot_fault *fault; /* the last HardFault, or NULL */
+    const uint8_t *dataset;   /* where a transfer set may lie, or NULL */
+    uint32_t dataset_bytes;   /* how much may be read there */
+    uint64_t (*cycles)(void); /* core cycles since start-up; NULL where they are not counted */
     void (*send)(const uint8_t *bytes, size_t count);
-    void (*reset)(void);        /* does not return on a board; NULL where there is nothing to reset */
+    void (*reset)(void); /* does not return on a board; NULL where there is nothing to reset */
 } priot_board;
 
 #endif

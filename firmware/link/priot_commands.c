@@ -53,7 +53,7 @@ static priot_status run_hello(call *at) {
     at->response_bytes = PRIOT_HELLO_RESPONSE_BYTES;
     if (board->fault != NULL) {
         const priot_fault *fault = board->fault;
-        const uint32_t words[] = {fault->r0, fault->r1, fault->r2, fault->r3,    fault->r12,
+        const uint32_t words[] = {fault->r0, fault->r1, fault->r2,   fault->r3,    fault->r12,
                                   fault->lr, fault->pc, fault->xpsr, fault->stage, fault->operation};
         for (size_t i = 0; i < sizeof words / sizeof words[0]; ++i) {
             priot_put_u32(out + at->response_bytes + 4 * i, words[i]);
@@ -221,8 +221,9 @@ static priot_status run_predict(call *at) {
 
 static priot_status run_kernel(call *at) {
     uint32_t shift = at->request[PRIOT_KERNEL_REQUEST_SHIFT];
-    const priot_status status = priot_engine_run_kernel(&at->device->engine, at->request[PRIOT_KERNEL_REQUEST_OPERATION],
-                                                        priot_get_u32(at->request + PRIOT_KERNEL_REQUEST_ROW), &shift);
+    const priot_status status =
+        priot_engine_run_kernel(&at->device->engine, at->request[PRIOT_KERNEL_REQUEST_OPERATION],
+                                priot_get_u32(at->request + PRIOT_KERNEL_REQUEST_ROW), &shift);
     if (status == PRIOT_STATUS_OK) {
         at->response[PRIOT_KERNEL_RESPONSE_SHIFT] = (uint8_t)shift;
         at->response_bytes = PRIOT_KERNEL_RESPONSE_BYTES;
@@ -245,7 +246,8 @@ static priot_status run_state(call *at) {
 static int find_dataset(const priot_device *device, priot_dataset *found) {
     const uint8_t *head = device->board->dataset;
     const uint64_t room = device->board->dataset_bytes;
-    if (head == NULL || room < PRIOT_DATASET_RECORD_BYTES || priot_get_u32(head + PRIOT_DATASET_RECORD_MAGIC) != PRIOT_DATASET_MAGIC) {
+    if (head == NULL || room < PRIOT_DATASET_RECORD_BYTES ||
+        priot_get_u32(head + PRIOT_DATASET_RECORD_MAGIC) != PRIOT_DATASET_MAGIC) {
         return 0;
     }
     found->image_bytes = priot_get_u32(head + PRIOT_DATASET_RECORD_IMAGE_BYTES);
@@ -259,7 +261,8 @@ static int find_dataset(const priot_device *device, priot_dataset *found) {
     const uint8_t *body = head + PRIOT_DATASET_RECORD_BYTES;
     found->labels = body;
     found->images = (const int8_t *)(body + 2 * samples);
-    if (priot_get_u32(head + PRIOT_DATASET_RECORD_CRC) != priot_crc32(0, body, (size_t)(samples * (found->image_bytes + 2ull)))) {
+    if (priot_get_u32(head + PRIOT_DATASET_RECORD_CRC) !=
+        priot_crc32(0, body, (size_t)(samples * (found->image_bytes + 2ull)))) {
         return 0;
     }
     for (size_t i = 0; i < samples; ++i) {

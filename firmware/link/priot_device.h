@@ -19,7 +19,8 @@ struct priot_device {
     priot_dataset dataset;
     priot_receiver receiver;
     uint8_t response[PRIOT_FRAME_DECODED_LIMIT];
-    uint8_t encoded[PRIOT_FRAME_ENCODED_LIMIT]; /* the last response, kept so that a repeated request is not run again */
+    uint8_t
+        encoded[PRIOT_FRAME_ENCODED_LIMIT]; /* the last response, kept so that a repeated request is not run again */
     size_t encoded_bytes;
     uint32_t last_sequence; /* of the last request that was run; above 16 bits: none */
 };

@@ -38,9 +38,9 @@ static inline void priot_put_u64(uint8_t *at, uint64_t value) {
 
 typedef struct {
     uint8_t decoded[PRIOT_FRAME_DECODED_LIMIT];
-    size_t count;     /* decoded bytes so far */
-    uint8_t run;      /* literal bytes left of the COBS block */
-    uint8_t has_zero; /* a zero follows the block */
+    size_t count;      /* decoded bytes so far */
+    uint8_t run;       /* literal bytes left of the COBS block */
+    uint8_t has_zero;  /* a zero follows the block */
     uint8_t is_broken; /* too long, or a block cut off: wait for the next delimiter */
 } priot_receiver;
 
@@ -50,11 +50,12 @@ typedef enum {
     PRIOT_RECEIVED_GARBAGE,
 } priot_received;
 
-/* Takes a byte. On FRAME, decoded[] holds a checked header and payload until the next call; on GARBAGE a delimiter ended something
- * that is no frame. */
+/* Takes a byte. On FRAME, decoded[] holds a checked header and payload until the next call; on GARBAGE a delimiter
+ * ended something that is no frame. */
 priot_received priot_frame_receive(priot_receiver *receiver, uint8_t byte);
 
-/* Encodes `decoded` (header and payload, with PRIOT_FRAME_CRC_BYTES of room behind them) into `encoded`; returns its length. */
+/* Encodes `decoded` (header and payload, with PRIOT_FRAME_CRC_BYTES of room behind them) into `encoded`; returns its
+ * length. */
 size_t priot_frame_encode(uint8_t *decoded, size_t count, uint8_t *encoded);
 
 #endif

@@ -18,9 +18,10 @@ void priot_device_init(priot_device *device, const priot_board *board, uint8_t *
     priot_engine_init(&device->engine, arena, arena_bytes);
 }
 
-/* Completes the frame whose payload already lies in `frame`, and sends it from `encoded`; returns its encoded length. */
-static size_t respond(const priot_device *device, uint8_t *frame, size_t payload, uint32_t sequence, uint8_t command, priot_status status,
-                      uint8_t *encoded) {
+/* Completes the frame whose payload already lies in `frame`, and sends it from `encoded`; returns its encoded length.
+ */
+static size_t respond(const priot_device *device, uint8_t *frame, size_t payload, uint32_t sequence, uint8_t command,
+                      priot_status status, uint8_t *encoded) {
     frame[PRIOT_FRAME_VERSION] = PRIOT_VERSION;
     frame[PRIOT_FRAME_KIND] = PRIOT_KIND_RESPONSE;
     priot_put_u16(frame + PRIOT_FRAME_SEQUENCE, sequence);
@@ -32,7 +33,8 @@ static size_t respond(const priot_device *device, uint8_t *frame, size_t payload
     return count;
 }
 
-/* Something arrived that is no frame. The kept response must survive, so this one is built on the stack: sequence and command 0. */
+/* Something arrived that is no frame. The kept response must survive, so this one is built on the stack: sequence and
+ * command 0. */
 static void refuse_garbage(const priot_device *device) {
     uint8_t frame[PRIOT_FRAME_BYTES + PRIOT_FRAME_CRC_BYTES], encoded[sizeof frame + 4];
     (void)respond(device, frame, 0, 0, 0, PRIOT_STATUS_BAD_FRAME, encoded);
@@ -47,8 +49,9 @@ static void run(priot_device *device) {
         return;
     }
     size_t payload = 0;
-    const priot_status status = priot_device_command(device, command, header + PRIOT_FRAME_BYTES, priot_get_u16(header + PRIOT_FRAME_LENGTH),
-                                                     device->response + PRIOT_FRAME_BYTES, &payload);
+    const priot_status status =
+        priot_device_command(device, command, header + PRIOT_FRAME_BYTES, priot_get_u16(header + PRIOT_FRAME_LENGTH),
+                             device->response + PRIOT_FRAME_BYTES, &payload);
     device->last_sequence = sequence;
     device->encoded_bytes = respond(device, device->response, payload, sequence, command, status, device->encoded);
     if (command == PRIOT_COMMAND_RESET && status == PRIOT_STATUS_OK) {

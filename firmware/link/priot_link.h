@@ -13,7 +13,8 @@ size_t priot_device_bytes(void);
 /* Prepares a device. `board` must outlive it; `arena` is aligned to 8 and belongs to it from now on. */
 void priot_device_init(priot_device *device, const priot_board *board, uint8_t *arena, size_t arena_bytes);
 
-/* Takes one byte of the stream; at the end of a request it runs the command and sends the response before it returns. */
+/* Takes one byte of the stream; at the end of a request it runs the command and sends the response before it returns.
+ */
 void priot_link_receive(priot_device *device, uint8_t byte);
 
 #endif

@@ -1,5 +1,5 @@
-/* Commits the fault that its first input byte names. The HardFault handler keeps the stacked frame and asks for a reset;
- * after that reset the program sends what the handler kept. */
+/* Commits the fault that its first input byte names. The HardFault handler keeps the stacked frame and asks for a
+ * reset; after that reset the program sends what the handler kept. */
 #include "registers.h"
 
 /* Not cleared by anything here: SRAM outlives a reset. */
@@ -29,10 +29,10 @@ void uart_interrupt(void) {
     REGISTER(UART_IMSC) = 0; /* the byte stays in the FIFO: main takes it */
 }
 
-#define FAULT(name, body) \
-    __attribute__((naked, noinline)) void name(void) { \
-        __asm volatile("movs r0, #0x11\n\tmovs r1, #0x22\n\tldr r2, =0x20002001\n\tldr r3, =0x60000000\n\t" body \
-                       "\n\tbx lr\n\t.ltorg"); \
+#define FAULT(name, body)                                                                                              \
+    __attribute__((naked, noinline)) void name(void) {                                                                 \
+        __asm volatile("movs r0, #0x11\n\tmovs r1, #0x22\n\tldr r2, =0x20002001\n\tldr r3, =0x60000000\n\t" body       \
+                       "\n\tbx lr\n\t.ltorg");                                                                         \
     }
 FAULT(unaligned_load, ".global unaligned_load_at\nunaligned_load_at: ldr r0, [r2]")
 FAULT(unaligned_store, ".global unaligned_store_at\nunaligned_store_at: strh r0, [r2]")
@@ -58,9 +58,9 @@ static void call_svc(void) {
 }
 
 static void (*const actions[])(void) = {
-    unaligned_load,  unaligned_store, unmapped_store, unmapped_load, illegal_instruction,  wide_instruction, execute_data,
-    write_flash,     write_text,      write_rom,      leave_thumb,   branch_to_exc_return, breakpoint,       overflow_stack,
-    call_svc,
+    unaligned_load,   unaligned_store,      unmapped_store, unmapped_load,  illegal_instruction,
+    wide_instruction, execute_data,         write_flash,    write_text,     write_rom,
+    leave_thumb,      branch_to_exc_return, breakpoint,     overflow_stack, call_svc,
 };
 
 int main(void) {

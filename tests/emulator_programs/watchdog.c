@@ -1,4 +1,5 @@
-/* Says why it started; the byte 1 lets the watchdog bite after 10 ms, the byte 2 triggers it at once, 3 loops for ever. */
+/* Says why it started; the byte 1 lets the watchdog bite after 10 ms, the byte 2 triggers it at once, 3 loops for ever.
+ */
 #include "registers.h"
 
 void uart_interrupt(void) {

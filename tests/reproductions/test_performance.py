@@ -9,9 +9,10 @@ import pytest
 from priot_hil.reference.errors import InputError
 from priot_hil.reference.kinds import LossRounding, MethodKind
 from priot_hil.reference.reference_engine import ReferenceEngine
-from priot_hil.reference.scales import calibrate, calibration_order, calibration_run
+from priot_hil.reference.run import Shifts, initial_state, run_rng
+from priot_hil.reference.scales import calibration_order
 from priot_hil.reference.streams import order
-from priot_hil.reproductions.data import samples, transfer_task
+from priot_hil.reproductions.data import transfer_task
 from priot_hil.reproductions.files import pack, unpack
 from priot_hil.reproductions.performance import EnginesDiffer, first_state, perform
 from priot_hil.reproductions.plan import code_fingerprint, plan
@@ -101,16 +102,46 @@ def test_a_run_is_what_its_parts_say(name, runs, run_it, material, reference):
     assert len({epoch.state_crc for epoch in record.epochs}) == 3
 
 
-def test_scales_are_calibrated_upright(runs, material, reference):
-    """On the pre-training set in the order of the run's own stream, with the run's own mask."""
+class Watcher(ReferenceEngine):
+    """A reference that notes what it calibrates on, and is quick about it."""
+
+    def load(self, model, method, state):
+        """Note the run."""
+        super().load(model, method, state)
+        self.loaded, self.seen = (method, state), []
+
+    def observe(self, image, label):
+        """Note the sample; only the first is worth a step."""
+        self.seen.append((image, label))
+        self.first = self.first if len(self.seen) > 1 else super().observe(image, label)
+        return self.first
+
+
+def test_scales_are_calibrated_upright(runs, material):
+    """On 1,000 images of the pre-training set in the order of the run's own stream, with its own initial scores."""
     run = runs["PRIOT"]
-    state = first_state(run, material, reference)
-    chosen = calibration_order(run.seed, 48)
-    mnist = material.mnist
-    upright = samples(mnist.x_train[chosen], mnist.y_train[chosen])
-    reference.load(material.model, *calibration_run(run.method, state))
-    assert state.scales == calibrate(reference, upright.images, upright.labels)
-    assert first_state(runs["dynamic NITI"], material, reference).scales is None
+    x_train, y_train = (np.concatenate([array] * 25) for array in (material.mnist.x_train, material.mnist.y_train))
+    x_train = x_train ^ (np.arange(len(x_train), dtype=np.uint16) % 251).astype(np.uint8)[:, None, None]
+    watcher = Watcher()
+    state = first_state(
+        run, replace(material, mnist=replace(material.mnist, x_train=x_train, y_train=y_train)), watcher
+    )
+    chosen = calibration_order(run.seed, 1200)
+    images, labels = zip(*watcher.seen, strict=True)
+    assert len(images) == 1000
+    assert np.array_equal(np.concatenate(images), x_train[chosen] >> 1)
+    assert labels == tuple(y_train[chosen])
+    method, dynamic = watcher.loaded
+    assert (method, dynamic.scales, dynamic.rng) == (run.method, None, run_rng(0))
+    expected = initial_state(material.model, run.method, run.seed)
+    assert all(np.array_equal(dynamic.values[i], expected.values[i]) for i in expected.values)
+    assert state.rng == run_rng(run.seed)
+    assert state.scales[9] == Shifts(*(getattr(watcher.first[9], name) for name in Shifts._fields))
+
+
+def test_dynamic_scales_are_not_calibrated(runs, material):
+    """Nothing is observed."""
+    assert first_state(runs["dynamic NITI"], material, None).scales is None
 
 
 @pytest.mark.parametrize("name", ROWS)
@@ -263,7 +294,7 @@ def test_the_fingerprint_sees_every_deciding_file(tmp_path):
 
 
 def test_plan_checks_one_run_of_each_row(experiment):
-    """First seed, first angle; these come first, since they take longest."""
+    """First seed, first angle; these take longest, and come first."""
     full = replace(experiment, seeds=(10, 11), angles=(30, 45))
     planned = plan(full, "host", "emulator", "a", "b")
     checked = planned[: len(full.rows)]

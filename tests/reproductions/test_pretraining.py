@@ -10,6 +10,7 @@ from rich.console import Console
 
 from priot_hil.reference.errors import InputError
 from priot_hil.reference.reference_engine import ReferenceEngine
+from priot_hil.reference.streams import order
 from priot_hil.reproductions import pretrain as pretraining
 from priot_hil.reproductions.checkpoint import committed_checkpoint, read_checkpoint
 from priot_hil.reproductions.data import Samples
@@ -31,14 +32,22 @@ class Stops(ReferenceEngine):
 
     def __init__(self, epoch):
         super().__init__()
-        self.epoch = epoch
+        self.epoch, self.visited = epoch, []
 
     def train_epoch(self, visits):
         """Train, or stop."""
+        self.visited.append(visits.tolist())
         self.epoch -= 1
         if self.epoch < 0:
             raise KeyboardInterrupt
         return super().train_epoch(visits)
+
+
+def test_every_epoch_has_an_order_of_its_own(upright, tmp_path):
+    """Those of seed 0."""
+    engine = Stops(9)
+    train_niti("tiny_cnn", upright, engine, tmp_path / "part", print, (2, 1))
+    assert engine.visited == [order(0, 0, 12).tolist(), order(0, 1, 12).tolist()]
 
 
 @pytest.mark.parametrize("fans", [(9, 72), (72, 144), (784, 64), (64, 10), (1, 1), (4096, 4096)])
@@ -107,8 +116,9 @@ def test_float_weights_become_int8_by_a_power_of_two():
     draws = np.random.default_rng(0)
     weights = {i: draws.normal(0, 0.1, TINY_CNN.weight_shape(i)) for i in TINY_CNN.weighted}
     weights[9][0, 0] = -127 / 64
+    weights[7][0, 0] = 127.9 / 64
     model = quantise(TINY_CNN, weights)
-    assert model.weight_exponents[9] == -6
+    assert (model.weight_exponents[7], model.weight_exponents[9]) == (-5, -6)
     assert model.weights[9][0, 0] == -127
     for i in TINY_CNN.weighted:
         step = 2.0 ** model.weight_exponents[i]

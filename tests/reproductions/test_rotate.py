@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from priot_hil.reproductions.files import sha256
-from priot_hil.reproductions.rotate import TABULATED, compute_rotation, rotate, rotation
+from priot_hil.reproductions.rotate import TABULATED, Affine, compute_rotation, rotate, rotation
 
 # Of the rotated bytes of `pattern(28)`; Pillow's Image.rotate gives the same.
 PINNED = {
@@ -40,6 +40,14 @@ def test_equals_the_scalar_version(angle, side):
     affine = rotation(angle, side)
     expected = [rotate_scalar(image, affine) for image in images]
     assert rotate(images, affine).tolist() == expected
+
+
+def test_fractions_round_down():
+    """One 65,536th left of a pixel lies in the one before; left of the first there is none."""
+    image = pattern(5)
+    moved = rotate(image, Affine(65536, 0, -1, 0, 65536, 65535))
+    assert moved[0, :, 0].tolist() == [0] * 5
+    assert np.array_equal(moved[0, :, 1:], image[0, :, :-1])
 
 
 @pytest.mark.parametrize("angle", PINNED)

@@ -17,8 +17,8 @@ PRIOT_HOST_EXPORT void priot_host_create(void *memory, uint8_t *arena, size_t ar
 /* Gives the device a transfer set (or NULL and 0), which the caller keeps in place as well. */
 PRIOT_HOST_EXPORT void priot_host_set_dataset(void *memory, const uint8_t *dataset, uint32_t dataset_bytes);
 
-/* Runs one command. `response` holds at least the protocol's longest payload; `*response_bytes` is set to what was written.
- * Returns a priot_status. */
+/* Runs one command. `response` holds at least the protocol's longest payload; `*response_bytes` is set to what was
+ * written. Returns a priot_status. */
 PRIOT_HOST_EXPORT int priot_host_command(void *memory, uint8_t command, const uint8_t *request, size_t request_bytes,
                                          uint8_t *response, size_t *response_bytes);
 

@@ -11,7 +11,10 @@
 #include "priot_link.h"
 #include "priot_protocol.h"
 
-enum { ARENA_BYTES = 16 << 20, DATASET_BYTES = 0x1a0000 }; /* the dataset's room is that of a Pico */
+enum {
+    ARENA_BYTES = 16 << 20,
+    DATASET_BYTES = 0x1a0000
+}; /* the dataset's room is that of a Pico */
 
 static alignas(8) uint8_t arena[ARENA_BYTES];
 static uint8_t dataset[DATASET_BYTES];

@@ -21,7 +21,7 @@ static void crystal_start(void) {
 
 static void pll_start(void) {
     peripherals_restart(RESET_PLL_SYS);
-    REGISTER(PLL_SYS_CS) = 1u; /* 12 MHz / 1 */
+    REGISTER(PLL_SYS_CS) = 1u;      /* 12 MHz / 1 */
     REGISTER(PLL_SYS_FBDIV) = 125u; /* VCO at 1500 MHz */
     CLEAR(PLL_SYS_PWR) = PLL_PWR_PD | PLL_PWR_VCOPD;
     while (!(REGISTER(PLL_SYS_CS) & PLL_LOCK)) {

@@ -11,8 +11,8 @@
 #define DATASET ((const uint8_t *)0x10060000u)
 #define DATASET_BYTES (0x200000u - 0x60000u)
 
-/* The flash chip knows an id, but only by commands that stop execution from flash; a debug probe's serial number and the
- * build id tell boards apart. */
+/* The flash chip knows an id, but only by commands that stop execution from flash; a debug probe's serial number and
+ * the build id tell boards apart. */
 static const uint8_t unique_id[8];
 
 static priot_board board;

@@ -1,5 +1,5 @@
-/* The four functions that a compiler may call even in freestanding code. Byte-exact; aligned words where both sides allow,
- * since ARMv6-M faults on any other. */
+/* The four functions that a compiler may call even in freestanding code. Byte-exact; aligned words where both sides
+ * allow, since ARMv6-M faults on any other. */
 #include <stddef.h>
 #include <stdint.h>
 

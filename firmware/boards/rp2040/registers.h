@@ -1,4 +1,5 @@
-/* The few registers of the RP2040 that this firmware touches. Source: RP2040 datasheet; ARMv6-M manual for 0xe000e000. */
+/* The few registers of the RP2040 that this firmware touches. Source: RP2040 datasheet; ARMv6-M manual for 0xe000e000.
+ */
 #ifndef PRIOT_RP2040_REGISTERS_H
 #define PRIOT_RP2040_REGISTERS_H
 

@@ -71,8 +71,14 @@ _Noreturn void priot_fault_record(const uint32_t *frame) {
     }
     witness.fault = (priot_fault){
         .valid = PRIOT_FAULT_VALID,
-        .r0 = frame[0], .r1 = frame[1], .r2 = frame[2], .r3 = frame[3],
-        .r12 = frame[4], .lr = frame[5], .pc = frame[6], .xpsr = frame[7],
+        .r0 = frame[0],
+        .r1 = frame[1],
+        .r2 = frame[2],
+        .r3 = frame[3],
+        .r12 = frame[4],
+        .lr = frame[5],
+        .pc = frame[6],
+        .xpsr = frame[7],
         .stage = priot_progress.stage,
         .operation = priot_progress.operation,
     };

@@ -5,7 +5,10 @@
 
 typedef void (*handler)(void);
 
-enum { SYSTEM_VECTORS = 15, INTERRUPT_VECTORS = 32 };
+enum {
+    SYSTEM_VECTORS = 15,
+    INTERRUPT_VECTORS = 32
+};
 
 typedef struct {
     uint8_t *stack;

@@ -4,12 +4,14 @@
 #include "registers.h"
 
 /* Two of the link's longest frames; a power of two, so that free-running counters index it. */
-enum { RING_BYTES = 4096 };
+enum {
+    RING_BYTES = 4096
+};
 
 static struct {
     volatile uint32_t written; /* by the interrupt only */
     volatile uint32_t read;    /* by the main loop only */
-    volatile uint32_t lost;    /* bytes that found the FIFO or the ring full; for a debugger, as the CRC tells the host */
+    volatile uint32_t lost; /* bytes that found the FIFO or the ring full; for a debugger, as the CRC tells the host */
     uint8_t bytes[RING_BYTES];
 } ring;
 

@@ -19,7 +19,12 @@ enum {
     SHPR2 = 0xd1c,
     SHPR3 = 0xd20,
 };
-enum { CSR_ENABLE = 1u << 0, CSR_TICKINT = 1u << 1, CSR_PROCESSOR_CLOCK = 1u << 2, CSR_COUNTFLAG = 1u << 16 };
+enum {
+    CSR_ENABLE = 1u << 0,
+    CSR_TICKINT = 1u << 1,
+    CSR_PROCESSOR_CLOCK = 1u << 2,
+    CSR_COUNTFLAG = 1u << 16
+};
 #define AIRCR_KEY 0x05fa0000u
 #define AIRCR_SYSRESETREQ (1u << 2)
 #define UART0_IRQ 20u

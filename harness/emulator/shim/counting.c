@@ -4,9 +4,9 @@
 #include "machine.h"
 
 /* A decoded block: bytes in bits 0-15, instructions in 16-31, cycles in 32-62, "ends in a conditional branch" in 63. */
-#define COST(bytes, instructions, cycles) \
+#define COST(bytes, instructions, cycles)                                                                              \
     ((uint64_t)(bytes) | (uint64_t)(instructions) << 16 | (uint64_t)(cycles) << 32)
-#define COST_BYTES(cost) ((uint32_t)(cost)&0xffffu)
+#define COST_BYTES(cost) ((uint32_t)(cost) & 0xffffu)
 #define COST_INSTRUCTIONS(cost) ((uint32_t)((cost) >> 16) & 0xffffu)
 #define COST_CYCLES(cost) ((uint32_t)((cost) >> 32) & 0x7fffffffu)
 #define COST_CONDITIONAL(cost) ((uint32_t)((cost) >> 63))

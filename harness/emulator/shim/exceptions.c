@@ -1,20 +1,20 @@
-/* Entering and leaving an exception by hand, since Unicorn has no NVIC: eight words on the main stack, EXC_RETURN in LR;
- * emulation runs until the core branches there. */
+/* Entering and leaving an exception by hand, since Unicorn has no NVIC: eight words on the main stack, EXC_RETURN in
+ * LR; emulation runs until the core branches there. */
 #include "machine.h"
 
 #include <string.h>
 
 static const int register_ids[REGISTERS] = {
-    UC_ARM_REG_R0,  UC_ARM_REG_R1,  UC_ARM_REG_R2,  UC_ARM_REG_R3, UC_ARM_REG_R4, UC_ARM_REG_R5,
-    UC_ARM_REG_R6,  UC_ARM_REG_R7,  UC_ARM_REG_R8,  UC_ARM_REG_R9, UC_ARM_REG_R10, UC_ARM_REG_R11,
-    UC_ARM_REG_R12, UC_ARM_REG_SP,  UC_ARM_REG_LR,  UC_ARM_REG_PC, UC_ARM_REG_XPSR, UC_ARM_REG_PRIMASK,
-    UC_ARM_REG_CONTROL,
+    UC_ARM_REG_R0,  UC_ARM_REG_R1,   UC_ARM_REG_R2,      UC_ARM_REG_R3,      UC_ARM_REG_R4,
+    UC_ARM_REG_R5,  UC_ARM_REG_R6,   UC_ARM_REG_R7,      UC_ARM_REG_R8,      UC_ARM_REG_R9,
+    UC_ARM_REG_R10, UC_ARM_REG_R11,  UC_ARM_REG_R12,     UC_ARM_REG_SP,      UC_ARM_REG_LR,
+    UC_ARM_REG_PC,  UC_ARM_REG_XPSR, UC_ARM_REG_PRIMASK, UC_ARM_REG_CONTROL,
 };
 #define ENTRY_CYCLES 15u /* Arm DDI 0484C, section 3.6.1; what leaving costs is not published */
 #define FRAME_BYTES 32u
 #define XPSR_FLAGS 0xf0000000u
 #define XPSR_THUMB 0x01000000u
-#define XPSR_NUMBER 0x3fu /* of the exception that runs, 0: none */
+#define XPSR_NUMBER 0x3fu   /* of the exception that runs, 0: none */
 #define XPSR_ALIGNED 0x200u /* four bytes were skipped to align the frame to 8 */
 
 void core_save(machine *m) {

@@ -15,9 +15,19 @@
 #define PAGE_BYTES 1024u /* Unicorn's smallest page on this core: text and data must not share one */
 
 /* Unicorn is not linked: Python hands over these addresses, in this order, from the library that it has loaded. */
-#define UNICORN_FUNCTIONS(X) \
-    X(open) X(close) X(ctl) X(mem_map_ptr) X(mmio_map) X(mem_protect) X(hook_add) X(emu_start) X(emu_stop) X(reg_read_batch) \
-    X(reg_write_batch) X(strerror)
+#define UNICORN_FUNCTIONS(X)                                                                                           \
+    X(open)                                                                                                            \
+    X(close)                                                                                                           \
+    X(ctl)                                                                                                             \
+    X(mem_map_ptr)                                                                                                     \
+    X(mmio_map)                                                                                                        \
+    X(mem_protect)                                                                                                     \
+    X(hook_add)                                                                                                        \
+    X(emu_start)                                                                                                       \
+    X(emu_stop)                                                                                                        \
+    X(reg_read_batch)                                                                                                  \
+    X(reg_write_batch)                                                                                                 \
+    X(strerror)
 #define POINTER(name) __typeof__(uc_##name) *name;
 typedef struct {
     UNICORN_FUNCTIONS(POINTER)
@@ -50,7 +60,20 @@ typedef struct {
     uint32_t address; /* of a FAULT_READ or FAULT_WRITE; in text only its page is known */
 } machine_fault;
 
-enum { R0, R1, R2, R3, R12 = 12, SP, LR, PC, XPSR, PRIMASK, CONTROL, REGISTERS };
+enum {
+    R0,
+    R1,
+    R2,
+    R3,
+    R12 = 12,
+    SP,
+    LR,
+    PC,
+    XPSR,
+    PRIMASK,
+    CONTROL,
+    REGISTERS
+};
 
 typedef struct {
     uint64_t instructions;
@@ -108,21 +131,21 @@ typedef struct {
     uint64_t *blocks;                                       /* decoded costs, see counting.c */
     uint32_t entry, entry_sp;
     byte_queue input, output;
-    machine_stop requested;         /* by a callback, during one uc_emu_start */
+    machine_stop requested;          /* by a callback, during one uc_emu_start */
     uint64_t requested_instructions; /* counted then */
-    int interrupt;                  /* QEMU's exception number, or -1 */
-    fault_kind denied;              /* what fill_tlb refused during it */
-    uint32_t touched;               /* address of a refused access, or 0 */
-    uint64_t now;                   /* cycles before the instruction that accesses TIMER or the core's registers */
-    uint64_t attention;             /* cycles at which attend() is due */
-    double slice_end;               /* host clock, seconds */
+    int interrupt;                   /* QEMU's exception number, or -1 */
+    fault_kind denied;               /* what fill_tlb refused during it */
+    uint32_t touched;                /* address of a refused access, or 0 */
+    uint64_t now;                    /* cycles before the instruction that accesses TIMER or the core's registers */
+    uint64_t attention;              /* cycles at which attend() is due */
+    double slice_end;                /* host clock, seconds */
     uint32_t unmodelled[UNMODELLED_KEPT];
     uint32_t unmodelled_count;
 } machine;
 
 /* counting.c */
 void count_block(uc_engine *uc, uint64_t address, uint32_t size, void *user);
-uint32_t last_block(const machine *m); /* where the last block starts */
+uint32_t last_block(const machine *m);                 /* where the last block starts */
 uint64_t cycles_before(const machine *m, uint32_t pc); /* `pc` within the last block */
 void count_back(machine *m, uint32_t from);            /* takes back what it counted from address `from` on */
 

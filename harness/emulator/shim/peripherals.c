@@ -216,14 +216,14 @@ static void write_aliased(machine *m, uint32_t address, unsigned size, uint64_t 
 }
 
 /* Unicorn tells a callback only the offset within its region, so each region has callbacks of its own. */
-#define REGION(name, base, read_mask, write) \
-    static uint64_t read_##name(uc_engine *uc, uint64_t offset, unsigned size, void *user) { \
-        (void)uc; \
-        return read_bus(user, ((base) + (uint32_t)offset) & ~(uint32_t)(read_mask), size); \
-    } \
-    static void write_##name(uc_engine *uc, uint64_t offset, unsigned size, uint64_t value, void *user) { \
-        (void)uc; \
-        write(user, (base) + (uint32_t)offset, size, value); \
+#define REGION(name, base, read_mask, write)                                                                           \
+    static uint64_t read_##name(uc_engine *uc, uint64_t offset, unsigned size, void *user) {                           \
+        (void)uc;                                                                                                      \
+        return read_bus(user, ((base) + (uint32_t)offset) & ~(uint32_t)(read_mask), size);                             \
+    }                                                                                                                  \
+    static void write_##name(uc_engine *uc, uint64_t offset, unsigned size, uint64_t value, void *user) {              \
+        (void)uc;                                                                                                      \
+        write(user, (base) + (uint32_t)offset, size, value);                                                           \
     }
 REGION(xip, 0x14000000u, 0, write_plain)
 REGION(ssi, 0x18000000u, 0, write_plain)

@@ -5,9 +5,18 @@
 #include <string.h>
 #include <time.h>
 
-enum { EXCEPTION_HARD_FAULT = 3, EXCEPTION_SVC = 11, EXCEPTION_IRQ0 = 16 };
+enum {
+    EXCEPTION_HARD_FAULT = 3,
+    EXCEPTION_SVC = 11,
+    EXCEPTION_IRQ0 = 16
+};
 /* Exceptions that QEMU reports; a data abort is an unaligned access, since all others are errors of Unicorn. */
-enum { QEMU_NONE = -1, QEMU_SVC = 2, QEMU_DATA_ABORT = 4, QEMU_EXCEPTION_EXIT = 8 };
+enum {
+    QEMU_NONE = -1,
+    QEMU_SVC = 2,
+    QEMU_DATA_ABORT = 4,
+    QEMU_EXCEPTION_EXIT = 8
+};
 #define WFI 0xbf30u
 #define ATTENTION_CYCLES 1000000u /* a few milliseconds of the host */
 

@@ -14,9 +14,22 @@ enum {
     MIS = 0x40,
     ICR = 0x44,
 };
-enum { INT_RX = 1u << 4, INT_TX = 1u << 5, INT_RT = 1u << 6, INT_OE = 1u << 10 };
-enum { FR_RXFE = 1u << 4, FR_RXFF = 1u << 6, FR_TXFE = 1u << 7 };
-enum { CR_UARTEN = 1u << 0, CR_TXE = 1u << 8, CR_RXE = 1u << 9 };
+enum {
+    INT_RX = 1u << 4,
+    INT_TX = 1u << 5,
+    INT_RT = 1u << 6,
+    INT_OE = 1u << 10
+};
+enum {
+    FR_RXFE = 1u << 4,
+    FR_RXFF = 1u << 6,
+    FR_TXFE = 1u << 7
+};
+enum {
+    CR_UARTEN = 1u << 0,
+    CR_TXE = 1u << 8,
+    CR_RXE = 1u << 9
+};
 #define LCR_FEN (1u << 4)
 #define DR_OE (1u << 11)
 #define RESET_BIT 22u
