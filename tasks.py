@@ -2,7 +2,6 @@
 
 import functools
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -111,7 +110,10 @@ def protocol(_: Context) -> None:
 
 @task
 def lint(_: Context) -> None:
-    """Check style and types (the extra dev)."""
-    for check in (["ruff", "check", "."], ["ruff", "format", "--check", "."], ["mypy"]):
-        if status := subprocess.run([sys.executable, "-m", *check], check=False).returncode:
-            raise Exit(code=status)
+    """Check style and types: PRIOT_EXTRAS=dev ./run invoke lint."""
+    sources = [str(path) for folder in ("firmware", "harness", "tests") for path in Path(folder).rglob("*.[ch]")]
+    generated = {"firmware/link/priot_protocol.h", "firmware/engine/priot_status.h"}
+    format_c = ["clang-format", "--dry-run", "-Werror", *sorted(set(sources) - generated)]
+    for check in (["ruff", "check", "."], ["ruff", "format", "--check", "."], format_c, ["mypy"]):
+        if status := subprocess.run(check, check=False).returncode:
+            raise Exit(f"error: {check[0]} found something; see above.", status)

@@ -26,7 +26,8 @@ def open_host() -> DeviceEngine:
 def open_process() -> DeviceEngine:
     """The C engine as a process on pipes, with frames."""
     firmware = build("host")
-    return DeviceEngine(LinkDevice(Link(ProcessTransport(firmware.process)), firmware.process, firmware.build_id))
+    device = LinkDevice(Link(ProcessTransport(firmware.process)), firmware.process, firmware.build_id)
+    return DeviceEngine(device, "process")
 
 
 def open_emulator() -> DeviceEngine:
@@ -42,7 +43,7 @@ def open_emulated(elf: Path, build_id: bytes) -> DeviceEngine:
     def write_flash(data: bytes) -> None:
         transport.machine.write_flash(DATASET_FLASH_OFFSET, data)
 
-    return DeviceEngine(LinkDevice(Link(transport), elf, build_id, write_flash))
+    return DeviceEngine(LinkDevice(Link(transport), elf, build_id, write_flash), "emulator")
 
 
 DEVICES: dict[str, Callable[[], DeviceEngine | ReferenceEngine]] = {

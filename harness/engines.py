@@ -53,10 +53,11 @@ class DeviceEngine:
 
     Args:
         device: Owned and closed by the engine.
+        name: What `--device` calls it; None for the device's own name.
     """
 
-    def __init__(self, device: Device) -> None:
-        self.name = device.name
+    def __init__(self, device: Device, name: str | None = None) -> None:
+        self.name = name or device.name
         self.device = device
         self._model: Model | None = None
         self._method: Method | None = None

@@ -28,6 +28,7 @@ def expect_equal(divergence: Divergence | None, run: Run, test: str) -> None:
     FAILURES.mkdir(exist_ok=True)
     path = FAILURES / f"{name}.npz"
     write_capsule(path, Capsule(run.model, run.method, run.state, run.images, run.labels, Mode.TRAIN))
-    raise Mismatch(divergence) from AssertionError(
-        f"capsule: {path}\nreplay:  ./run invoke replay --capsule {path} --device {divergence.engine}"
-    )
+    mismatch = Mismatch(divergence)
+    mismatch.add_note(f"capsule: {path}")
+    mismatch.add_note(f"replay:  ./run invoke replay --capsule {path} --device {divergence.engine}")
+    raise mismatch
