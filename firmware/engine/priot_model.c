@@ -1,5 +1,7 @@
 #include "priot_model.h"
 
+#include "priot_math.h"
+
 #define SQUARE (127ull * 127ull) /* the largest product of two stored values */
 #define SUM_LIMIT 0x7fffffffull
 #define EXPONENT_MIN (-64)
@@ -78,8 +80,8 @@ static priot_status walk_conv2d(walker *at, const priot_layer_spec *layer, uint3
         at->shape.height + 2 * padding < kernel || at->shape.width + 2 * padding < kernel) {
         return refuse(detail, PRIOT_STATUS_BAD_GEOMETRY, index, PRIOT_NO_DETAIL);
     }
-    const uint32_t height = (at->shape.height + 2 * padding - kernel) / stride + 1;
-    const uint32_t width = (at->shape.width + 2 * padding - kernel) / stride + 1;
+    const uint32_t height = priot_quotient(at->shape.height + 2 * padding - kernel, stride) + 1;
+    const uint32_t width = priot_quotient(at->shape.width + 2 * padding - kernel, stride) + 1;
     if (height > 0xffff || width > 0xffff || (uint64_t)height * width >= PRIOT_TERM_POSITIONS ||
         (uint64_t)at->shape.height * at->shape.width >= PRIOT_TERM_POSITIONS) {
         return refuse(detail, PRIOT_STATUS_TOO_LARGE, index, (uint64_t)height * width);
@@ -113,8 +115,8 @@ static priot_status walk_unweighted(walker *at, const priot_layer_spec *layer, u
         if (at->is_vector || size == 0 || size > at->shape.height || size > at->shape.width) {
             return refuse(detail, PRIOT_STATUS_BAD_GEOMETRY, index, PRIOT_NO_DETAIL);
         }
-        at->shape.height /= size;
-        at->shape.width /= size;
+        at->shape.height = (uint16_t)priot_quotient(at->shape.height, size);
+        at->shape.width = (uint16_t)priot_quotient(at->shape.width, size);
         if (stage != NULL && !stage->has_pool) {
             stage->room = (uint32_t)priot_elements(at->shape);
         }

@@ -45,8 +45,8 @@ void priot_stage_behind(const priot_model *model, uint32_t begin, uint32_t end, 
         if (layer->type != PRIOT_LAYER_TYPE_MAXPOOL2D) {
             continue;
         }
-        const uint16_t out_height = (uint16_t)(shape.height / layer->kernel),
-                       out_width = (uint16_t)(shape.width / layer->kernel);
+        const uint16_t out_height = (uint16_t)priot_quotient(shape.height, layer->kernel);
+        const uint16_t out_width = (uint16_t)priot_quotient(shape.width, layer->kernel);
         const priot_maxpool2d_s8_args pool = {shape.channels, shape.height, shape.width, out_height,    out_width,
                                               layer->kernel,  values,       output,      earlier_route, route};
         priot_maxpool2d_s8(&pool);

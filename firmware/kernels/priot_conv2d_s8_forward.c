@@ -25,14 +25,16 @@ static uint32_t terms_of_tap(const priot_conv2d_geometry *g, const int8_t *plane
                              priot_term *terms) {
     const tap_range rows = range_of(ky, g->padding, g->stride, g->in_height, g->out_height);
     const tap_range columns = range_of(kx, g->padding, g->stride, g->in_width, g->out_width);
+    const uint32_t stride = g->stride, out_width = g->out_width, line_step = stride * g->in_width;
     const int8_t *line = plane + (size_t)rows.input * g->in_width + columns.input;
     priot_term *next = terms;
-    for (uint32_t y = rows.begin; y < rows.end; ++y, line += (size_t)g->stride * g->in_width) {
-        const int8_t *value = line;
-        const uint32_t end = y * g->out_width + columns.end;
-        for (uint32_t position = y * g->out_width + columns.begin; position < end; ++position, value += g->stride) {
-            if (*value != 0) {
-                *next++ = priot_term_of(position, *value);
+    for (uint32_t y = rows.begin; y < rows.end; ++y, line += line_step) {
+        const int8_t *input = line;
+        const uint32_t end = y * out_width + columns.end;
+        for (uint32_t position = y * out_width + columns.begin; position < end; ++position, input += stride) {
+            const int8_t value = *input;
+            if (value != 0) {
+                *next++ = priot_term_of(position, value);
             }
         }
     }

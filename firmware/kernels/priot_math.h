@@ -22,6 +22,16 @@ static inline int8_t priot_clip_s8(int32_t v) {
     return (int8_t)(v > PRIOT_INT8_MAX ? PRIOT_INT8_MAX : v < -PRIOT_INT8_MAX ? -PRIOT_INT8_MAX : v);
 }
 
+/* dividend / divisor for sizes of layers, divisor 1..: by subtraction, as the core has no divider and nobody else's
+ * routine or peripheral is to be trusted with it. Sizes are small and this runs a few times a pass at most. */
+static inline uint32_t priot_quotient(uint32_t dividend, uint32_t divisor) {
+    uint32_t quotient = 0;
+    for (; dividend >= divisor; dividend -= divisor) {
+        ++quotient;
+    }
+    return quotient;
+}
+
 /* bit_width of a tensor whose largest magnitude is `largest`: ceil(log2(largest)), and 0 for 0 and 1. */
 static inline uint32_t priot_bit_width(uint32_t largest) {
     uint32_t width = 0;

@@ -4,47 +4,55 @@
 
 #include "priot_errors.h"
 
-/* `size` is args->size; said again so that a caller that knows it gets its loops unrolled. */
-static inline __attribute__((always_inline)) void pool(const priot_maxpool2d_s8_args *args, uint32_t size) {
-    const uint32_t width = args->width;
-    size_t element = 0;
-    for (uint32_t channel = 0; channel < args->channels; ++channel) {
-        const size_t plane = (size_t)channel * args->height * width;
-        for (uint32_t out_y = 0; out_y < args->out_height; ++out_y) {
-            const uint32_t top = out_y * size;
-            const int8_t *window = args->input + plane + top * width;
-            for (uint32_t left = 0; left < args->out_width * size; left += size, window += size, ++element) {
-                int8_t best = *window;
-                uint32_t best_y = 0, best_x = 0;
-                for (uint32_t y = 0; y < size; ++y) {
-                    for (uint32_t x = 0; x < size; ++x) {
-                        const int8_t value = window[y * width + x];
-                        if (value > best) { /* strictly: the first maximum in row-major order stays */
-                            best = value;
-                            best_y = y;
-                            best_x = x;
-                        }
-                    }
-                }
-                /* In place is safe: an output never lies behind an input that a later window still needs. */
-                args->output[element] = best;
-                if (args->route != NULL) {
-                    best_y += top;
-                    best_x += left;
-                    args->route[element] = args->input_route != NULL
-                                               ? args->input_route[plane + best_y * width + best_x]
-                                               : priot_route_of(best_y, best_x);
-                }
+/* Where the first maximum of a window lies, in row-major order from the window's corner. */
+typedef struct {
+    int8_t value;
+    uint32_t y, x;
+} maximum;
+
+static inline __attribute__((always_inline)) maximum maximum_of(const int8_t *window, uint32_t width, uint32_t size) {
+    maximum best = {*window, 0, 0};
+    for (uint32_t y = 0; y < size; ++y, window += width) {
+        for (uint32_t x = 0; x < size; ++x) {
+            if (window[x] > best.value) { /* strictly: the first maximum stays */
+                best = (maximum){window[x], y, x};
             }
+        }
+    }
+    return best;
+}
+
+/* One line of windows; returns the element behind it. `size` is said by the caller, so that a constant unrolls the
+ * loops. In place is safe: an output never lies behind an input that a later window still needs. */
+static inline __attribute__((always_inline)) void pool_line(const priot_maxpool2d_s8_args *args, uint32_t size,
+                                                            const int8_t *plane, const uint32_t *plane_route,
+                                                            uint32_t top, size_t element) {
+    const uint32_t width = args->width, end = args->out_width * size;
+    int8_t *output = args->output + element;
+    uint32_t *route = args->route != NULL ? args->route + element : NULL;
+    for (uint32_t left = 0; left < end; left += size) {
+        const maximum best = maximum_of(plane + top * width + left, width, size);
+        *output++ = best.value;
+        if (route != NULL) {
+            const uint32_t y = top + best.y, x = left + best.x;
+            *route++ = plane_route != NULL ? plane_route[y * width + x] : priot_route_of(y, x);
         }
     }
 }
 
 void priot_maxpool2d_s8(const priot_maxpool2d_s8_args *args) {
-    if (args->size == 2) {
-        pool(args, 2); /* by far the most frequent */
-    } else {
-        pool(args, args->size);
+    const size_t plane = (size_t)args->height * args->width;
+    size_t element = 0;
+    for (uint32_t channel = 0; channel < args->channels; ++channel) {
+        const int8_t *input = args->input + channel * plane;
+        const uint32_t *route = args->input_route != NULL ? args->input_route + channel * plane : NULL;
+        for (uint32_t y = 0; y < args->out_height; ++y, element += args->out_width) {
+            if (args->size == 2) { /* by far the most frequent */
+                pool_line(args, 2, input, route, 2 * y, element);
+            } else {
+                pool_line(args, args->size, input, route, args->size * y, element);
+            }
+        }
     }
 }
 

@@ -50,7 +50,7 @@ def test_every_epoch_has_an_order_of_its_own(upright, tmp_path):
     assert engine.visited == [order(0, 0, 12).tolist(), order(0, 1, 12).tolist()]
 
 
-@pytest.mark.parametrize("fans", [(9, 72), (72, 144), (784, 64), (64, 10), (1, 1), (4096, 4096)])
+@pytest.mark.parametrize("fans", [(9, 72), (72, 144), (784, 64), (64, 10), (1, 1), (3, 3), (4096, 4096)])
 def test_initial_limits_are_xavier_s(fans):
     """As large an int8 as the bound allows: within one step below it, and more than half of the range."""
     limit, exponent = xavier_limit(*fans)
