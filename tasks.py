@@ -26,7 +26,7 @@ def command(function: Callable[..., int | None]) -> Callable[..., None]:
         except (InputError, LinkLost, DeviceFault, EmulationStuck, KernelStatus) as error:
             raise Exit(f"error: {error}", BAD_INPUT) from error
         except KeyboardInterrupt:
-            raise Exit("interrupted; the same command goes on where it stopped", 130) from None
+            raise Exit("error: interrupted; give the same command again to go on.", 130) from None
         if status:
             raise Exit(code=status)
 
@@ -59,15 +59,21 @@ def reproduce(_: Context, table: str = "accuracy", quick: bool = False, device: 
         reproduce_table(table, quick=quick, device=device, out=Path(out) if out else None)
     except EnginesDiffer as error:
         raise Exit(f"error: {error}", DIVERGED) from error
+    except KeyboardInterrupt:
+        raise Exit(code=130) from None  # it has said itself how to go on
 
 
 @task(help={"way": "float (needs torch: PRIOT_EXTRAS=float ./run ...) or niti", "device": "engine that trains niti"})
 @command
 def pretrain(_: Context, way: str, device: str = "host") -> None:
     """Make the model before transfer anew and compare it with the committed checkpoint."""
+    from priot_hil.reproductions.pretrain import TooInaccurate
     from priot_hil.reproductions.pretrain import pretrain as pretrain_model
 
-    pretrain_model(way, device=device)
+    try:
+        pretrain_model(way, device=device)
+    except TooInaccurate as error:
+        raise Exit(f"error: {error}", DIVERGED) from error
 
 
 @task(help={"capsule": "the file", "device": "engines with commas: reference, host, emulator, process"})

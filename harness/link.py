@@ -69,7 +69,9 @@ class Link:
             LinkLost: No answer came in time, however often it was asked.
         """
         self._sequence = (self._sequence + 1) & 0xFFFF
-        for _ in range(TRIES):
+        for attempt in range(TRIES):
+            if attempt:
+                self._drain()  # a damaged request may have come as several pieces, each refused on its own
             self._send(command, payload)
             for received in self._frames(self._deadline(ENCODED_LIMIT, budget)):
                 header = received.header
@@ -101,7 +103,7 @@ class Link:
                 received = decode_frame(piece) if piece else None
                 if received is not None and received.header.kind == KindCode.RESPONSE:
                     yield received
-            data = self.transport.read(deadline)
+            data = self.transport.read(deadline) if time.monotonic() < deadline else b""
             if not data:
                 return
             self._pending += data
@@ -109,6 +111,7 @@ class Link:
                 self._pending.clear()
 
     def _drain(self) -> None:
-        while self.transport.read(time.monotonic() + QUIET):
+        deadline = time.monotonic() + MARGIN  # a line that never falls quiet must not hold the host
+        while time.monotonic() < deadline and self.transport.read(time.monotonic() + QUIET):
             pass
         self._pending.clear()

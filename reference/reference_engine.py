@@ -112,7 +112,7 @@ class ReferenceEngine:
     def evaluate(self) -> int:
         """Count the right predictions on the test set; see `DatasetEngine.evaluate`."""
         _, _, images, labels = self._dataset()
-        return sum(self.predict(image) == label for image, label in zip(images, labels, strict=True))
+        return int(sum(self.predict(image) == label for image, label in zip(images, labels, strict=True)))
 
     def state_crc(self) -> int:
         """zlib.crc32 of the state; see `DatasetEngine.state_crc`."""

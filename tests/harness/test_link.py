@@ -1,0 +1,284 @@
+"""The link: whatever is lost, damaged or late, a request gets its own answer, and no other."""
+
+import time
+import zlib
+from collections import deque
+from collections.abc import Callable
+
+import pytest
+
+from priot_hil.harness import link as link_module
+from priot_hil.harness.errors import LinkLost
+from priot_hil.harness.frames import ENCODED_LIMIT, Received, cobs_encode, decode_frame
+from priot_hil.harness.link import MARGIN, TRIES, Link
+from priot_hil.harness.protocol import VERSION, CommandCode, HelloRequest, HelloResponse, KindCode, StatusCode
+
+Script = Callable[[Received], list[bytes]]
+RIGHT = (StatusCode.OK, b"right")
+
+
+class Scripted:
+    """A device in memory: each request is answered by the next script, in the pieces that it returns."""
+
+    name = "scripted"
+
+    def __init__(self, *scripts: Script) -> None:
+        self.scripts = deque(scripts)
+        self.requests: list[Received] = []
+        self.incoming: deque[bytes] = deque()
+        self.deadlines: list[float] = []
+
+    def write(self, data: bytes, deadline: float) -> None:
+        """Answer what is a whole request."""
+        self.deadlines.append(deadline)
+        for piece in filter(None, data.split(b"\0")):
+            request = decode_frame(piece)
+            assert request is not None
+            self.requests.append(request)
+            if self.scripts:
+                self.incoming.extend(self.scripts.popleft()(request))
+
+    def read(self, deadline: float) -> bytes:
+        """The next piece; nothing stands for a deadline that passed."""
+        self.deadlines.append(deadline)
+        return self.incoming.popleft() if self.incoming else b""
+
+    def reset(self) -> None:
+        """Nothing to restart."""
+
+    def close(self) -> None:
+        """Nothing to give up."""
+
+
+def response(request: Received, payload: bytes = b"right", **changes: int) -> bytes:
+    """An answer as a device sends it, right but for `changes` of its header."""
+    header = request.header._replace(kind=KindCode.RESPONSE, length=len(payload))._replace(**changes)
+    body = header.pack() + payload
+    return b"\0" + cobs_encode(body + zlib.crc32(body).to_bytes(4, "little")) + b"\0"
+
+
+def right(request: Received) -> list[bytes]:
+    """The answer in one piece."""
+    return [response(request)]
+
+
+def silence(_: Received) -> list[bytes]:
+    """A request or its answer was lost."""
+    return []
+
+
+def bad_frame(request: Received) -> bytes:
+    """What the device says when something arrived that is no frame."""
+    return response(request, b"", status=StatusCode.BAD_FRAME, sequence=0, command=0)
+
+
+def damaged(request: Received) -> bytes:
+    """An answer with one bit flipped."""
+    answer = bytearray(response(request))
+    answer[5] ^= 0x80
+    return bytes(answer)
+
+
+# What may arrive before the answer: it is passed over, and nothing is asked again.
+BEFORE: dict[str, Callable[[Received], bytes]] = {
+    "zeros": lambda _: bytes(9),
+    "garbage": lambda _: b"\x11\x22\x33",
+    "framed garbage": lambda _: b"\0\x11\x22\x33\0\x44\0",
+    "endless garbage": lambda _: b"\7" * 3 * ENCODED_LIMIT,
+    "damaged answer": damaged,
+    "cut answer": lambda request: response(request)[:-4],
+    "older answer": lambda request: response(request, b"old", sequence=request.header.sequence - 1),
+    "newer answer": lambda request: response(request, b"new", sequence=request.header.sequence + 1),
+    "answer to another command": lambda request: response(request, b"other", command=CommandCode.PREDICT),
+    "answer of another version": lambda request: response(request, b"other", version=VERSION + 1),
+    "log": lambda request: response(request, b"hello", kind=KindCode.LOG),
+    "echo": lambda request: response(request, b"", kind=KindCode.REQUEST),
+}
+# What may arrive instead of the answer: the request goes out once more.
+INSTEAD: dict[str, Script] = {
+    "nothing": silence,
+    "a damaged answer": lambda request: [damaged(request)],
+    "half an answer": lambda request: [response(request)[:9]],
+    "bad frame": lambda request: [bad_frame(request)],
+    # A zero byte that noise puts into a request makes two pieces of it, and each is refused.
+    "bad frames at once": lambda request: [bad_frame(request) * 5],
+    "bad frames one by one": lambda request: [bad_frame(request)] * 5,
+}
+
+
+@pytest.mark.parametrize("before", BEFORE)
+@pytest.mark.parametrize("one_by_one", [False, True], ids=["whole", "byte by byte"])
+def test_the_answer_is_found(before: str, one_by_one: bool) -> None:
+    """Status and payload are the answer's, whatever came before it and however it was cut."""
+
+    def script(request: Received) -> list[bytes]:
+        stream = BEFORE[before](request) + response(request)
+        return [bytes([byte]) for byte in stream] if one_by_one else [stream]
+
+    transport = Scripted(script, right)
+    link = Link(transport)
+    assert link.request(CommandCode.STATE, b"") == RIGHT
+    assert len(transport.requests) == 1
+    assert link.request(CommandCode.STATE, b"") == RIGHT
+
+
+@pytest.mark.parametrize("instead", INSTEAD)
+def test_a_request_is_sent_again_under_its_number(instead: str) -> None:
+    """Once more, the same in every byte; the next request has the next number."""
+    transport = Scripted(INSTEAD[instead], right, right)
+    link = Link(transport)
+    assert link.request(CommandCode.TRAIN_STEP, b"abc") == RIGHT
+    first, again = transport.requests
+    assert first == again
+    assert first.payload == b"abc"
+    assert link.request(CommandCode.STATE, b"") == RIGHT
+    assert transport.requests[-1].header.sequence == first.header.sequence + 1
+
+
+def test_the_second_answer_to_a_repeated_request_is_passed_over() -> None:
+    """The first came too late for its try; the next request does not take it for its own."""
+    late: list[bytes] = []
+
+    def too_late(request: Received) -> list[bytes]:
+        late.append(response(request, b"late"))
+        return []
+
+    transport = Scripted(too_late, right, lambda request: [late[0], response(request, b"own")])
+    link = Link(transport)
+    assert link.request(CommandCode.STATE, b"") == RIGHT
+    assert link.request(CommandCode.STATE, b"") == (StatusCode.OK, b"own")
+
+
+@pytest.mark.parametrize("status", [StatusCode.NOT_LOADED, StatusCode.BAD_FRAME, 200])
+def test_a_status_is_an_answer(status: int) -> None:
+    """A refusal is handed on and not asked again; so is one that this host does not know."""
+    transport = Scripted(lambda request: [response(request, b"why", status=status)])
+    assert Link(transport).request(CommandCode.STATE, b"") == (status, b"why")
+    assert len(transport.requests) == 1
+
+
+@pytest.mark.parametrize("script", [silence, lambda request: [bad_frame(request)]], ids=["silence", "bad frame"])
+def test_a_link_is_lost_after_the_last_try(script: Script) -> None:
+    """The sentence names the device, the command and how long it was waited for."""
+    transport = Scripted(*[script] * 9)
+    with pytest.raises(LinkLost, match=r"^scripted did not answer train_step in 3 tries of 5 s$") as caught:
+        Link(transport).request(CommandCode.TRAIN_STEP, b"abc", budget=3.0)
+    assert len(transport.requests) == TRIES
+    assert not isinstance(caught.value, Exception)
+
+
+def test_numbers_wrap(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After 65535 comes 0, which a damaged request is answered with, too."""
+    monkeypatch.setattr(link_module.secrets, "randbits", lambda _: 0x1FFFF)
+    transport = Scripted(hello, lambda request: [bad_frame(request)], right, right)
+    link = Link(transport)
+    link.hello()
+    assert link.request(CommandCode.STATE, b"") == RIGHT
+    assert link.request(CommandCode.STATE, b"") == RIGHT
+    assert [request.header.sequence for request in transport.requests] == [0xFFFF, 0, 0, 1]
+
+
+def test_a_slow_line_gets_the_time_it_needs() -> None:
+    """What bytes take at the line's rate, and what the command may take, are waited for on top of the margin."""
+    transport = Scripted(right)
+    before = time.monotonic()
+    Link(transport, bytes_per_second=10.0).request(CommandCode.STATE, b"x" * 100, budget=7.0)
+    took = time.monotonic() - before
+    write, read = (deadline - before - MARGIN for deadline in transport.deadlines[:2])
+    assert 11.2 <= write <= 11.8 + took  # 8 + 100 + 4 bytes, and what COBS and delimiters add
+    assert ENCODED_LIMIT / 10 + 7 <= read <= ENCODED_LIMIT / 10 + 7 + took
+
+
+class Babbling(Scripted):
+    """A device that sends noise for ever, as one with another rate of the line does."""
+
+    def read(self, deadline: float) -> bytes:
+        """A piece of it."""
+        self.deadlines.append(deadline)
+        return b"\x11\0\x22"
+
+
+def test_noise_without_end_keeps_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bytes that keep coming do not hold the host for ever."""
+    monkeypatch.setattr(link_module, "MARGIN", 0.05)
+    for ask in (Link.hello, lambda link: link.request(CommandCode.STATE, b"")):
+        begin = time.monotonic()
+        with pytest.raises(LinkLost):
+            ask(Link(Babbling()))
+        assert time.monotonic() - begin < 5
+
+
+def hello_payload(nonce: int) -> bytes:
+    """A device's answer to HELLO."""
+    return HelloResponse(nonce, 0, 4096, 0, 0, 1024, 0, 0, bytes(20), bytes(8), b"scripted".ljust(16, b"\0")).pack()
+
+
+def hello(request: Received, wrong: int = 0) -> list[bytes]:
+    """Answers with the nonce that it was given, or with one that differs in the bits of `wrong`."""
+    nonce = HelloRequest.unpack(request.payload).nonce
+    return [response(request, hello_payload(nonce ^ wrong))]
+
+
+def test_hello_throws_stale_bytes_away() -> None:
+    """Half a frame, answers to commands of an earlier host and to its HELLO."""
+    transport = Scripted(hello, right)
+    earlier = Scripted(right, hello)
+    Link(earlier).request(CommandCode.STATE, b"")
+    stale = earlier.incoming[0] if earlier.incoming else response(earlier.requests[0])
+    transport.incoming.extend([b"\x05\x22", stale, response(earlier.requests[0], hello_payload(1), command=1), b"\x09"])
+    link = Link(transport)
+    payload = link.hello()
+    assert payload == hello_payload(HelloRequest.unpack(transport.requests[0].payload).nonce)
+    assert len(transport.requests) == 1
+    assert link.request(CommandCode.STATE, b"") == RIGHT
+
+
+def test_hello_ends_what_was_half_sent() -> None:
+    """Zero bytes come first, so that the device takes nothing of it for a part of this request."""
+    sent = []
+    transport = Scripted(hello)
+    write = transport.write
+    transport.write = lambda data, deadline: (sent.append(data), write(data, deadline))[1]  # type: ignore[method-assign]
+    Link(transport).hello()
+    assert b"".join(sent).startswith(b"\0\0")
+
+
+@pytest.mark.parametrize("wrong", [1, 0x10000, 0xFFFFFFFF])
+def test_hello_insists_on_its_nonce(wrong: int) -> None:
+    """An answer with another one is nobody's; each try has a nonce of its own, and the last tells how it ended."""
+    transport = Scripted(*[lambda request: hello(request, wrong)] * 9)
+    expected = rf"^scripted does not answer: expected a HELLO of protocol {VERSION}, .* in {TRIES} tries; check the dev"
+    with pytest.raises(LinkLost, match=expected):
+        Link(transport).hello()
+    assert len({request.payload for request in transport.requests}) == len(transport.requests) == TRIES
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        silence,
+        lambda request: hello(request, 1),
+        lambda request: [damaged(request)],
+        lambda request: [response(request, b"short")],
+        lambda request: [response(request, hello(request)[0], command=CommandCode.STATE)],
+    ],
+    ids=["silence", "another nonce", "damaged", "short", "another command"],
+)
+def test_hello_tries_again(script: Script) -> None:
+    """The second try's answer counts, and is returned whole."""
+    transport = Scripted(script, hello)
+    payload = Link(transport).hello()
+    assert payload == hello_payload(HelloRequest.unpack(transport.requests[1].payload).nonce)
+
+
+def test_hello_does_not_take_a_late_answer() -> None:
+    """What answers the first try is thrown away when the second one begins."""
+    late: list[bytes] = []
+
+    def too_late(request: Received) -> list[bytes]:
+        late.extend(hello(request))
+        return []
+
+    transport = Scripted(too_late, lambda request: late + hello(request))
+    nonce = HelloResponse.unpack(Link(transport).hello()).nonce
+    assert nonce == HelloRequest.unpack(transport.requests[1].payload).nonce
