@@ -1,4 +1,5 @@
 #include "priot_crc32.h"
+#include "priot_dataset.h"
 #include "priot_device.h"
 
 /* A command at work: its request, and the response it fills. */
@@ -242,48 +243,12 @@ static priot_status run_state(call *at) {
     return PRIOT_STATUS_OK;
 }
 
-/* Whether the flash holds a transfer set that is whole and made for the loaded model. */
-static int find_dataset(const priot_device *device, priot_dataset *found) {
-    const uint8_t *head = device->board->dataset;
-    const uint64_t room = device->board->dataset_bytes;
-    if (head == NULL || room < PRIOT_DATASET_RECORD_BYTES ||
-        priot_get_u32(head + PRIOT_DATASET_RECORD_MAGIC) != PRIOT_DATASET_MAGIC) {
-        return 0;
-    }
-    found->image_bytes = priot_get_u32(head + PRIOT_DATASET_RECORD_IMAGE_BYTES);
-    found->train = priot_get_u32(head + PRIOT_DATASET_RECORD_TRAIN);
-    found->test = priot_get_u32(head + PRIOT_DATASET_RECORD_TEST);
-    const uint64_t samples = (uint64_t)found->train + found->test;
-    if (found->image_bytes != priot_elements(device->engine.model.image_shape) || samples > 0xffffffu ||
-        samples * (found->image_bytes + 2ull) > room - PRIOT_DATASET_RECORD_BYTES) {
-        return 0;
-    }
-    const uint8_t *body = head + PRIOT_DATASET_RECORD_BYTES;
-    found->labels = body;
-    found->images = (const int8_t *)(body + 2 * samples);
-    if (priot_get_u32(head + PRIOT_DATASET_RECORD_CRC) !=
-        priot_crc32(0, body, (size_t)(samples * (found->image_bytes + 2ull)))) {
-        return 0;
-    }
-    for (size_t i = 0; i < samples; ++i) {
-        if (priot_get_u16(found->labels + 2 * i) >= priot_classes(&device->engine)) {
-            return 0;
-        }
-    }
-    for (size_t i = 0; i < samples * found->image_bytes; ++i) {
-        if (found->images[i] == -128) {
-            return 0;
-        }
-    }
-    return 1;
-}
-
 static priot_status run_dataset(call *at) {
     priot_dataset found;
     if (!is_running(at->device)) {
         return PRIOT_STATUS_NOT_LOADED;
     }
-    if (!find_dataset(at->device, &found)) {
+    if (!priot_dataset_find(&found, at->device->board, &at->device->engine)) {
         return PRIOT_STATUS_NO_DATASET;
     }
     at->device->dataset = found;
@@ -291,14 +256,6 @@ static priot_status run_dataset(call *at) {
     priot_put_u32(at->response + PRIOT_DATASET_RESPONSE_TEST, found.test);
     at->response_bytes = PRIOT_DATASET_RESPONSE_BYTES;
     return PRIOT_STATUS_OK;
-}
-
-static const int8_t *sample_image(const priot_dataset *dataset, uint32_t sample) {
-    return dataset->images + (size_t)sample * dataset->image_bytes;
-}
-
-static uint32_t sample_label(const priot_dataset *dataset, uint32_t sample) {
-    return priot_get_u16(dataset->labels + 2 * (size_t)sample);
 }
 
 static priot_status run_train_epoch(call *at) {
@@ -322,8 +279,8 @@ static priot_status run_train_epoch(call *at) {
     uint32_t correct = 0;
     const uint64_t begin = cycles_now(at->device);
     for (uint32_t i = 0; i < count; ++i) {
-        const uint32_t sample = engine->model.order[i], label = sample_label(dataset, sample);
-        correct += priot_engine_train_step(engine, sample_image(dataset, sample), label, 0) == label;
+        const uint32_t sample = engine->model.order[i], label = priot_dataset_label(dataset, sample);
+        correct += priot_engine_train_step(engine, priot_dataset_image(dataset, sample), label, 0) == label;
     }
     priot_put_u32(at->response + PRIOT_TRAIN_EPOCH_RESPONSE_CORRECT, correct);
     priot_put_u32(at->response + PRIOT_TRAIN_EPOCH_RESPONSE_SPARE, 0);
@@ -344,7 +301,8 @@ static priot_status run_evaluate(call *at) {
     uint32_t correct = 0;
     const uint64_t begin = cycles_now(at->device);
     for (uint32_t sample = dataset->train; sample < dataset->train + dataset->test; ++sample) {
-        correct += priot_engine_predict(engine, sample_image(dataset, sample)) == sample_label(dataset, sample);
+        correct +=
+            priot_engine_predict(engine, priot_dataset_image(dataset, sample)) == priot_dataset_label(dataset, sample);
     }
     priot_put_u32(at->response + PRIOT_EVALUATE_RESPONSE_CORRECT, correct);
     priot_put_u32(at->response + PRIOT_EVALUATE_RESPONSE_TOTAL, dataset->test);

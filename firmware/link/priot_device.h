@@ -2,16 +2,10 @@
 #ifndef PRIOT_DEVICE_H
 #define PRIOT_DEVICE_H
 
+#include "priot_dataset.h"
 #include "priot_engine.h"
 #include "priot_frame.h"
 #include "priot_link.h"
-
-/* A transfer set in flash, as `dataset` found it. */
-typedef struct {
-    const uint8_t *labels; /* u16 each, training set first */
-    const int8_t *images;
-    uint32_t image_bytes, train, test;
-} priot_dataset;
 
 struct priot_device {
     const priot_board *board;
