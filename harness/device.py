@@ -1,8 +1,10 @@
 """Devices: something that runs commands. The engine above does not see whether a link lies between."""
 
+import contextlib
 import ctypes
 import struct
 from collections.abc import Callable
+from enum import IntEnum
 from pathlib import Path
 from typing import Protocol
 
@@ -67,11 +69,17 @@ class Device(Protocol):
 def refusal(name: str, command: CommandCode, status: int, payload: bytes) -> KernelStatus:
     """The exception for a status that is not OK."""
     layer, value = struct.unpack_from("<II", payload) if len(payload) >= 8 else (NO_DETAIL, NO_DETAIL)
-    what = STATUS_TEXT.get(StatusCode(status), "unknown status")
+    what = next((text for code, text in STATUS_TEXT.items() if code == status), "unknown status")
     where = "" if layer == NO_DETAIL else f", layer {layer}"
     number = "" if value == NO_DETAIL else f", value {value}"
-    reason = f"{StatusCode(status).name.lower()}{where}{number}"
-    return KernelStatus(f"{name} refused {command.name.lower()}: {what} ({reason})", status=status)
+    reason = f"{code_name(StatusCode, status)}{where}{number}"
+    message = f"{name} refused {command.name.lower()}: {what} ({reason})"
+    return KernelStatus(message, status=status, layer=None if layer == NO_DETAIL else layer)
+
+
+def code_name(codes: type[IntEnum], code: int) -> str:
+    """What a code is called; the number itself where another or a broken firmware made it up."""
+    return next((known.name.lower() for known in codes if known == code), str(code))
 
 
 class LinkDevice:
@@ -151,7 +159,10 @@ class LinkDevice:
             return
         fault = FaultRecord.unpack(payload, HelloResponse.size())
         registers = fault._asdict()
-        kernel = OperationCode(fault.operation).name.lower() if fault.operation else "no kernel"
+        kernel = code_name(OperationCode, fault.operation) if fault.operation else "no kernel"
+        # Only a restart of another cause keeps a later refusal from being taken for this crash.
+        with contextlib.suppress(LinkLost):
+            self.link.request(CommandCode.RESET, b"")
         raise DeviceFault(
             f"{self.name}: HardFault during {command.name.lower()} at {symbolize(self._elf, fault.pc)} "
             f"(pc {fault.pc:#010x}, lr {fault.lr:#010x}; {kernel} of stage {fault.stage}); the device has restarted",

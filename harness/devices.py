@@ -1,5 +1,6 @@
 """The names that `--device` takes, and what they open."""
 
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from .link import Link
 from .transports.emulator import EmulatorTransport
 from .transports.process import ProcessTransport
 
+DATASET_FLASH_BYTES = 0x1A0000  # a Pico's flash behind the program
 DATASET_FLASH_OFFSET = 0x60000  # where firmware/boards/rp2040 looks for a transfer set
 
 
@@ -26,8 +28,16 @@ def open_host() -> DeviceEngine:
 def open_process() -> DeviceEngine:
     """The C engine as a process on pipes, with frames."""
     firmware = build("host")
-    device = LinkDevice(Link(ProcessTransport(firmware.process)), firmware.process, firmware.build_id)
-    return DeviceEngine(device, "process")
+    flash = tempfile.NamedTemporaryFile(prefix="priot-flash-")  # noqa: SIM115 - it lives as long as the device
+    flash.truncate(DATASET_FLASH_BYTES)
+
+    def write_flash(data: bytes) -> None:
+        flash.seek(0)
+        flash.write(data)
+        flash.flush()
+
+    link = Link(ProcessTransport(firmware.process, flash.name))
+    return DeviceEngine(LinkDevice(link, firmware.process, firmware.build_id, write_flash), "process")
 
 
 def open_emulator() -> DeviceEngine:

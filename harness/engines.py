@@ -62,7 +62,7 @@ class DeviceEngine:
         self._model: Model | None = None
         self._method: Method | None = None
         self._initial: State | None = None
-        self._samples = 0  # of the training set that the device holds
+        self._samples: int | None = None  # of the training set that the device holds for the run
         self._has_errors = False  # whether the trace is of a training step, so that it has errors
 
     def load(self, model: Model, method: Method, state: State) -> None:
@@ -70,6 +70,7 @@ class DeviceEngine:
         check_run(model, method, state)
         self._command_load(describe_run(model, method, state, EPOCH_SAMPLES))
         self._model, self._method, self._initial = model, method, state
+        self._samples = None
         self._has_errors = False
         for layer in model.network.weighted:
             learns_scores = method.kind.learns_scores
@@ -125,6 +126,7 @@ class DeviceEngine:
 
     def state_crc(self) -> int:
         """See `DatasetEngine.state_crc`."""
+        self._run()
         return self._state().crc
 
     def tensor(self, name: str) -> Int8Array:
@@ -181,6 +183,7 @@ class DeviceEngine:
         check_samples("training", train_images, train_labels, network)
         check_samples("test", test_images, test_labels, network)
         self.device.put_dataset(pack_dataset(train_images, train_labels, test_images, test_labels))
+        self._samples = None  # what lay there is overwritten
         found = DatasetResponse.unpack(self.device.command(CommandCode.DATASET, budget=STEP_SECONDS))
         if (found.train, found.test) != (len(train_images), len(test_images)):
             raise KernelStatus(
@@ -191,9 +194,10 @@ class DeviceEngine:
     def train_epoch(self, order: npt.NDArray[np.integer]) -> Epoch:
         """See `DatasetEngine.train_epoch`."""
         correct = cycles = 0
+        samples = self._dataset()
         if len(order):
-            check_range("first sample of an epoch", int(np.min(order)), 0, self._samples - 1)
-            check_range("last sample of an epoch", int(np.max(order)), 0, min(self._samples, MAX_SAMPLES) - 1)
+            check_range("first sample of an epoch", int(np.min(order)), 0, samples - 1)
+            check_range("last sample of an epoch", int(np.max(order)), 0, min(samples, MAX_SAMPLES) - 1)
         for begin in range(0, len(order), EPOCH_SAMPLES):
             part = order[begin : begin + EPOCH_SAMPLES]
             self._write(TensorCode.ORDER, 0, part.astype("<u2"))
@@ -211,6 +215,7 @@ class DeviceEngine:
 
     def evaluation(self) -> EvaluateResponse:
         """Predicts the whole test set; the device's answer with its cycles."""
+        self._dataset()
         return EvaluateResponse.unpack(self.device.command(CommandCode.EVALUATE, budget=3600.0))
 
     def close(self) -> None:
@@ -222,12 +227,21 @@ class DeviceEngine:
             raise NotReady.about(f"run on {self.name}", expected="a loaded one", got="none", do="load one first")
         return self._model, self._method, self._initial
 
+    def _dataset(self) -> int:
+        """Size of the training set; refuses where none was loaded for this run."""
+        self._run()
+        if self._samples is None:
+            do = "call load_data first"
+            raise NotReady.about(f"data set on {self.name}", expected="a loaded one", got="none", do=do)
+        return self._samples
+
     def _command_load(self, description: bytes) -> None:
         try:
             self.device.command(CommandCode.LOAD, description)
         except KernelStatus as status:
             if status.status in USER_STATUS:
-                raise InputError(f"{status}; the arena has {self.device.hello.arena_bytes} bytes") from status
+                arena = "" if status.layer is not None else f"; the arena has {self.device.hello.arena_bytes} bytes"
+                raise InputError(f"{status}{arena}; make the network smaller.") from status
             raise
 
     def _step(self, image: Int8Array, label: int, observe: bool) -> tuple[TrainStepResponse, list[TraceRecord]]:

@@ -29,9 +29,10 @@ class KernelStatus(Exception):
     Raised by the device for every status but OK. An ordinary ``Exception``: the request is at fault, or the firmware.
     """
 
-    def __init__(self, message: str, *, status: int = 0):
+    def __init__(self, message: str, *, status: int = 0, layer: int | None = None):
         super().__init__(message)
         self.status = status
+        self.layer = layer
 
 
 class EmulationStuck(TimeoutError):

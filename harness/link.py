@@ -69,14 +69,10 @@ class Link:
             LinkLost: No answer came in time, however often it was asked.
         """
         self._sequence = (self._sequence + 1) & 0xFFFF
-        for attempt in range(TRIES):
-            if attempt:
-                self._drain()  # a damaged request may have come as several pieces, each refused on its own
+        for _ in range(TRIES):
             self._send(command, payload)
             for received in self._frames(self._deadline(ENCODED_LIMIT, budget)):
                 header = received.header
-                if header.status == StatusCode.BAD_FRAME and header.sequence == 0 and header.command == 0:
-                    break  # the request arrived damaged: send it again at once
                 if header.sequence == self._sequence and header.command == command:
                     return header.status, received.payload
         raise LinkLost(f"{self.name} did not answer {command.name.lower()} in {TRIES} tries of {budget + MARGIN:.0f} s")
@@ -95,7 +91,11 @@ class Link:
         self.transport.write(frame, time.monotonic() + line + MARGIN)
 
     def _frames(self, deadline: float) -> Iterator[Received]:
-        """The whole response frames that arrive until the deadline, or until the device is idle with nothing to say."""
+        """The whole response frames that arrive until the deadline, or until the device is idle with nothing to say.
+
+        Once the device says that something arrived damaged, it is waited for only until the line is quiet: the damaged
+        thing may have been the request, in one piece or several, or noise before it.
+        """
         while True:
             while b"\0" in self._pending:
                 piece, _, rest = bytes(self._pending).partition(b"\0")
@@ -103,6 +103,8 @@ class Link:
                 received = decode_frame(piece) if piece else None
                 if received is not None and received.header.kind == KindCode.RESPONSE:
                     yield received
+                    if received.header.status == StatusCode.BAD_FRAME:
+                        deadline = min(deadline, time.monotonic() + QUIET)
             data = self.transport.read(deadline) if time.monotonic() < deadline else b""
             if not data:
                 return

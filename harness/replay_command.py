@@ -4,6 +4,7 @@ from pathlib import Path
 
 from .capsule import read_capsule
 from .devices import open_engine, parse_devices
+from .engines import DeviceEngine
 from .replay import replay
 
 DIVERGED = 1
@@ -26,7 +27,12 @@ def replay_capsule(path: Path, devices: str) -> int:
     capsule = read_capsule(path)
     status = 0
     for name in names:
-        divergence = replay(capsule, open_engine(name))
+        engine = open_engine(name)
+        try:
+            divergence = replay(capsule, engine)
+        finally:
+            if isinstance(engine, DeviceEngine):
+                engine.close()
         print(f"{name}: {'equal' if divergence is None else divergence}")
         status = status if divergence is None else DIVERGED
     return status

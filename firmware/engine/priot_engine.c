@@ -250,10 +250,14 @@ priot_status priot_engine_run_kernel(priot_engine *engine, uint32_t operation, u
     if (!engine->is_started || model->spec.mode != PRIOT_MODE_KERNEL) {
         return PRIOT_STATUS_NOT_LOADED;
     }
-    if (*shift > 31 && *shift != PRIOT_DYNAMIC_SHIFT) {
+    if ((*shift > 31 && *shift != PRIOT_DYNAMIC_SHIFT) || operation < PRIOT_OPERATION_FORWARD ||
+        operation > PRIOT_OPERATION_UPDATE) {
         return PRIOT_STATUS_BAD_VALUE;
     }
     priot_stage *stage = &model->stages[0];
+    if (operation == PRIOT_OPERATION_GRADIENT && row >= stage->geometry.out_channels) {
+        return PRIOT_STATUS_BAD_RANGE;
+    }
     priot_shift used = {*shift, 0, 0};
     progress(0, operation);
     switch (operation) {
@@ -264,17 +268,12 @@ priot_status priot_engine_run_kernel(priot_engine *engine, uint32_t operation, u
         priot_stage_error_to_input(model, stage, model->input_error, &used);
         break;
     case PRIOT_OPERATION_GRADIENT:
-        if (row >= stage->geometry.out_channels) {
-            return PRIOT_STATUS_BAD_RANGE;
-        }
         read_gradient(model, stage, row);
         break;
-    case PRIOT_OPERATION_UPDATE:
+    default:
         priot_stage_gradient_shift(model, stage, model->image, &used);
         priot_stage_update(model, stage, model->image, &used);
         break;
-    default:
-        return PRIOT_STATUS_BAD_VALUE;
     }
     progress(0, 0);
     *shift = used.used;

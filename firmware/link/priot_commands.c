@@ -189,7 +189,10 @@ static priot_status run_train_step(call *at) {
     if (!is_running(at->device)) {
         return PRIOT_STATUS_NOT_LOADED;
     }
-    if (label >= priot_classes(engine) || observe > 1) {
+    if (observe > 1) {
+        return bad_value(at, observe);
+    }
+    if (label >= priot_classes(engine)) {
         return bad_value(at, label);
     }
     const uint64_t begin = cycles_now(at->device);
@@ -248,6 +251,7 @@ static priot_status run_dataset(call *at) {
     if (!is_running(at->device)) {
         return PRIOT_STATUS_NOT_LOADED;
     }
+    at->device->dataset = (priot_dataset){NULL, NULL, 0, 0, 0}; /* whatever was found before may be overwritten */
     if (!priot_dataset_find(&found, at->device->board, &at->device->engine)) {
         return PRIOT_STATUS_NO_DATASET;
     }

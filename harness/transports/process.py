@@ -18,13 +18,14 @@ _LEAVE_SECONDS: Final = 2.0
 class ProcessTransport:
     """Starts a program and talks to it through pipes; its standard error is kept for the message if it dies."""
 
-    def __init__(self, path: Path):
-        """Start the program.
+    def __init__(self, path: Path, *arguments: str):
+        """Start the program with its arguments.
 
         Raises:
             LinkLost: it cannot be started.
         """
         self._path = path
+        self._arguments = arguments
         self._process: subprocess.Popen[bytes] | None = None
         self._errors: IO[bytes] | None = None
         self._start()
@@ -97,7 +98,11 @@ class ProcessTransport:
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 (closed with the process)
         try:
             self._process = subprocess.Popen(
-                [self._path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors, bufsize=0
+                [self._path, *self._arguments],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._errors,
+                bufsize=0,
             )
         except OSError as error:
             self._errors.close()

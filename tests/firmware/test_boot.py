@@ -103,8 +103,8 @@ def test_process_starts(host: HostFirmware) -> None:
     assert subprocess.run([host.process], input=b"\0noise\0", timeout=10, check=False).returncode == 0
 
 
-def test_process_refuses_a_dataset_that_is_not_there(host: HostFirmware) -> None:
+def test_process_refuses_a_flash_file_that_is_not_there(host: HostFirmware) -> None:
     """A sentence and status 2."""
     done = subprocess.run([host.process, "no such file"], capture_output=True, text=True, timeout=10, check=False)
     assert done.returncode == 2
-    assert "cannot read the dataset no such file" in done.stderr
+    assert "cannot map the flash file no such file" in done.stderr

@@ -1,15 +1,22 @@
-"""A small run of each method, for whatever drives a device."""
+"""A small run of each method, and the devices whose own behaviour is tested, whatever `--device` says."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
 
+from priot_hil.harness.compare import compare_step
+from priot_hil.harness.device import LibraryDevice
+from priot_hil.harness.devices import open_emulator, open_process
+from priot_hil.harness.engines import DeviceEngine
+from priot_hil.harness.firmware import build
 from priot_hil.harness.strategies import Run
 from priot_hil.reference.network import Conv2d, Flatten, Linear, MaxPool2d, Network, Relu
+from priot_hil.reference.reference_engine import ReferenceEngine
 from priot_hil.reference.run import Method, MethodKind, Model, Shifts, initial_state
 
 STEPS = 6
+SMALL_ARENA = 1 << 20  # so that a little is too much for the library
 
 
 @pytest.fixture(scope="session")
@@ -30,3 +37,62 @@ def make_run() -> Callable[[MethodKind], Run]:
         return Run(model, method, state, images, draw.integers(0, 4, STEPS))
 
     return make
+
+
+def open_small_host() -> DeviceEngine:
+    """The library with a small arena."""
+    library = build("host").library
+    assert library is not None
+    return DeviceEngine(LibraryDevice(library, SMALL_ARENA))
+
+
+OPEN = {"host": open_small_host, "process": open_process, "board": open_emulator}
+
+
+@pytest.fixture(scope="session", params=OPEN)
+def device_engine(request: pytest.FixtureRequest) -> Iterator[DeviceEngine]:
+    """The engine without a link, behind one, and in the board's own image on the emulator."""
+    opened = OPEN[request.param]()
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="session")
+def process_engine() -> Iterator[DeviceEngine]:
+    """The engine as a process."""
+    opened = open_process()
+    yield opened
+    opened.close()
+
+
+class Watch:
+    """An engine in the middle of a run, held against the reference.
+
+    Args:
+        engine: The engine to watch; it is loaded with the run and takes a step.
+        run: The run.
+    """
+
+    def __init__(self, engine: DeviceEngine, run: Run) -> None:
+        self.engine, self.run = engine, run
+        self._reference = ReferenceEngine()
+        self._step = 0
+        for either in (engine, self._reference):
+            either.load(run.model, run.method, run.state)
+        self.expect_untouched()
+
+    def expect_untouched(self) -> None:
+        """The state is the reference's, and so are the next step and the state behind it."""
+        engine, reference, run = self.engine, self._reference, self.run
+        before = reference.state_crc()
+        assert engine.state_crc() == before
+        step, self._step = self._step, self._step + 1
+        image, label = run.images[step % STEPS], int(run.labels[step % STEPS])
+        assert compare_step(engine, reference, run.model.network, image, label, step) is None
+        assert engine.state_crc() == reference.state_crc() != before
+
+
+@pytest.fixture(scope="session")
+def watch() -> type[Watch]:
+    """How to hold an engine against the reference: ``watch(engine, run)``."""
+    return Watch

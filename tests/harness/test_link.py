@@ -11,7 +11,7 @@ from priot_hil.harness import link as link_module
 from priot_hil.harness.errors import LinkLost
 from priot_hil.harness.frames import ENCODED_LIMIT, Received, cobs_encode, decode_frame
 from priot_hil.harness.link import MARGIN, TRIES, Link
-from priot_hil.harness.protocol import VERSION, CommandCode, HelloRequest, HelloResponse, KindCode, StatusCode
+from priot_hil.harness.protocol import VERSION, CommandCode, Frame, HelloRequest, HelloResponse, KindCode, StatusCode
 
 Script = Callable[[Received], list[bytes]]
 RIGHT = (StatusCode.OK, b"right")
@@ -24,12 +24,14 @@ class Scripted:
 
     def __init__(self, *scripts: Script) -> None:
         self.scripts = deque(scripts)
+        self.sent: list[bytes] = []
         self.requests: list[Received] = []
         self.incoming: deque[bytes] = deque()
         self.deadlines: list[float] = []
 
     def write(self, data: bytes, deadline: float) -> None:
         """Answer what is a whole request."""
+        self.sent.append(data)
         self.deadlines.append(deadline)
         for piece in filter(None, data.split(b"\0")):
             request = decode_frame(piece)
@@ -79,6 +81,21 @@ def damaged(request: Received) -> bytes:
     return bytes(answer)
 
 
+def hello_payload(nonce: int) -> bytes:
+    """A device's answer to HELLO."""
+    return HelloResponse(nonce, 0, 4096, 0, 0, 1024, 0, 0, bytes(20), bytes(8), b"scripted".ljust(16, b"\0")).pack()
+
+
+def nonce_of(request: Received) -> int:
+    """What a HELLO asks to have repeated."""
+    return HelloRequest.unpack(request.payload).nonce
+
+
+def hello(request: Received, wrong: int = 0) -> list[bytes]:
+    """Answers with the nonce that it was given, or with one that differs in the bits of `wrong`."""
+    return [response(request, hello_payload(nonce_of(request) ^ wrong))]
+
+
 # What may arrive before the answer: it is passed over, and nothing is asked again.
 BEFORE: dict[str, Callable[[Received], bytes]] = {
     "zeros": lambda _: bytes(9),
@@ -93,6 +110,9 @@ BEFORE: dict[str, Callable[[Received], bytes]] = {
     "answer of another version": lambda request: response(request, b"other", version=VERSION + 1),
     "log": lambda request: response(request, b"hello", kind=KindCode.LOG),
     "echo": lambda request: response(request, b"", kind=KindCode.REQUEST),
+    # Noise or a part of an earlier try came before the request: what was refused is not the request itself.
+    "bad frame": bad_frame,
+    "bad frames": lambda request: bad_frame(request) * 5,
 }
 # What may arrive instead of the answer: the request goes out once more.
 INSTEAD: dict[str, Script] = {
@@ -169,7 +189,7 @@ def test_a_link_is_lost_after_the_last_try(script: Script) -> None:
 
 def test_numbers_wrap(monkeypatch: pytest.MonkeyPatch) -> None:
     """After 65535 comes 0, which a damaged request is answered with, too."""
-    monkeypatch.setattr(link_module.secrets, "randbits", lambda _: 0x1FFFF)
+    monkeypatch.setattr("secrets.randbits", lambda _: 0x1FFFF)
     transport = Scripted(hello, lambda request: [bad_frame(request)], right, right)
     link = Link(transport)
     link.hello()
@@ -208,39 +228,23 @@ def test_noise_without_end_keeps_the_deadline(monkeypatch: pytest.MonkeyPatch) -
         assert time.monotonic() - begin < 5
 
 
-def hello_payload(nonce: int) -> bytes:
-    """A device's answer to HELLO."""
-    return HelloResponse(nonce, 0, 4096, 0, 0, 1024, 0, 0, bytes(20), bytes(8), b"scripted".ljust(16, b"\0")).pack()
-
-
-def hello(request: Received, wrong: int = 0) -> list[bytes]:
-    """Answers with the nonce that it was given, or with one that differs in the bits of `wrong`."""
-    nonce = HelloRequest.unpack(request.payload).nonce
-    return [response(request, hello_payload(nonce ^ wrong))]
-
-
 def test_hello_throws_stale_bytes_away() -> None:
-    """Half a frame, answers to commands of an earlier host and to its HELLO."""
+    """Half a frame, and answers to the commands and to the HELLO of an earlier host."""
     transport = Scripted(hello, right)
-    earlier = Scripted(right, hello)
-    Link(earlier).request(CommandCode.STATE, b"")
-    stale = earlier.incoming[0] if earlier.incoming else response(earlier.requests[0])
-    transport.incoming.extend([b"\x05\x22", stale, response(earlier.requests[0], hello_payload(1), command=1), b"\x09"])
+    earlier = Received(Frame(VERSION, KindCode.REQUEST, 3, CommandCode.STATE, 0, 0), b"")
+    stale = response(earlier, hello_payload(1), command=CommandCode.HELLO)
+    transport.incoming.extend([b"\x05\x22", response(earlier), stale, b"\x09"])
     link = Link(transport)
-    payload = link.hello()
-    assert payload == hello_payload(HelloRequest.unpack(transport.requests[0].payload).nonce)
+    assert link.hello() == hello_payload(nonce_of(transport.requests[0]))
     assert len(transport.requests) == 1
     assert link.request(CommandCode.STATE, b"") == RIGHT
 
 
 def test_hello_ends_what_was_half_sent() -> None:
     """Zero bytes come first, so that the device takes nothing of it for a part of this request."""
-    sent = []
     transport = Scripted(hello)
-    write = transport.write
-    transport.write = lambda data, deadline: (sent.append(data), write(data, deadline))[1]  # type: ignore[method-assign]
     Link(transport).hello()
-    assert b"".join(sent).startswith(b"\0\0")
+    assert b"".join(transport.sent).startswith(b"\0\0\0")
 
 
 @pytest.mark.parametrize("wrong", [1, 0x10000, 0xFFFFFFFF])
@@ -260,7 +264,7 @@ def test_hello_insists_on_its_nonce(wrong: int) -> None:
         lambda request: hello(request, 1),
         lambda request: [damaged(request)],
         lambda request: [response(request, b"short")],
-        lambda request: [response(request, hello(request)[0], command=CommandCode.STATE)],
+        lambda request: [response(request, hello_payload(nonce_of(request)), command=CommandCode.STATE)],
     ],
     ids=["silence", "another nonce", "damaged", "short", "another command"],
 )
@@ -268,7 +272,7 @@ def test_hello_tries_again(script: Script) -> None:
     """The second try's answer counts, and is returned whole."""
     transport = Scripted(script, hello)
     payload = Link(transport).hello()
-    assert payload == hello_payload(HelloRequest.unpack(transport.requests[1].payload).nonce)
+    assert payload == hello_payload(nonce_of(transport.requests[1]))
 
 
 def test_hello_does_not_take_a_late_answer() -> None:
@@ -280,5 +284,19 @@ def test_hello_does_not_take_a_late_answer() -> None:
         return []
 
     transport = Scripted(too_late, lambda request: late + hello(request))
-    nonce = HelloResponse.unpack(Link(transport).hello()).nonce
-    assert nonce == HelloRequest.unpack(transport.requests[1].payload).nonce
+    assert HelloResponse.unpack(Link(transport).hello()).nonce == nonce_of(transport.requests[1])
+
+
+def test_hello_tries_again_on_a_quiet_line() -> None:
+    """What still comes after a try is drained before the next one goes out."""
+
+    def noise(_: Received) -> list[bytes]:
+        return [b"", b"\x11", b"\x22\0", b"\x33"]  # nothing before the deadline, then much
+
+    def quiet(request: Received) -> list[bytes]:
+        assert not transport.incoming
+        return hello(request)
+
+    transport = Scripted(noise, quiet)
+    Link(transport).hello()
+    assert len(transport.requests) == 2

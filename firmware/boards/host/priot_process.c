@@ -1,9 +1,12 @@
-/* The device as a process: frames on standard input and output, until the input ends. `priot-host [DATASET]` */
+/* The device as a process: frames on standard input and output, until the input ends. `priot-host [FLASH]`: a file that
+ * stands for the flash in which a transfer set may lie; what the host writes into it, the device sees. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdalign.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "priot_build_id.h"
@@ -12,12 +15,10 @@
 #include "priot_protocol.h"
 
 enum {
-    ARENA_BYTES = 16 << 20,
-    DATASET_BYTES = 0x1a0000
-}; /* the dataset's room is that of a Pico */
+    ARENA_BYTES = 16 << 20
+};
 
 static alignas(8) uint8_t arena[ARENA_BYTES];
-static uint8_t dataset[DATASET_BYTES];
 static const uint8_t build_id[PRIOT_BUILD_ID_BYTES] = PRIOT_HOST_BUILD_ID;
 static const uint8_t unique_id[8];
 static priot_device device;
@@ -42,19 +43,16 @@ static void reset(void) {
     restart = true;
 }
 
-static bool load_dataset(const char *path, uint32_t *bytes) {
-    FILE *file = fopen(path, "rb");
-    if (!file) {
-        fprintf(stderr, "error: cannot read the dataset %s: %s\n", path, strerror(errno));
-        return false;
+static const uint8_t *map_flash(const char *path, uint32_t *bytes) {
+    const int file = open(path, O_RDONLY);
+    const off_t size = file < 0 ? -1 : lseek(file, 0, SEEK_END);
+    void *flash = size <= 0 ? MAP_FAILED : mmap(NULL, (size_t)size, PROT_READ, MAP_SHARED, file, 0);
+    if (flash == MAP_FAILED) {
+        fprintf(stderr, "error: cannot map the flash file %s: %s\n", path, size == 0 ? "it is empty" : strerror(errno));
+        return NULL;
     }
-    *bytes = (uint32_t)fread(dataset, 1, sizeof dataset, file);
-    bool whole = !ferror(file) && fgetc(file) == EOF;
-    fclose(file);
-    if (!whole) {
-        fprintf(stderr, "error: the dataset %s does not fit in %d bytes\n", path, DATASET_BYTES);
-    }
-    return whole;
+    *bytes = (uint32_t)size;
+    return flash;
 }
 
 int main(int argc, char **argv) {
@@ -63,19 +61,20 @@ int main(int argc, char **argv) {
     ssize_t count;
 
     if (argc > 2) {
-        fprintf(stderr, "usage: priot-host [DATASET]\n");
+        fprintf(stderr, "usage: priot-host [FLASH]\n");
         return 2;
     }
-    if (argc == 2 && !load_dataset(argv[1], &dataset_bytes)) {
+    const uint8_t *dataset = argc == 2 ? map_flash(argv[1], &dataset_bytes) : NULL;
+    if (argc == 2 && dataset == NULL) {
         return 2;
     }
     priot_board board = {
         .name = "host",
         .build_id = build_id,
         .unique_id = unique_id,
-        .capabilities = PRIOT_CAPABILITY_RESET | (argc == 2 ? PRIOT_CAPABILITY_DATASET : 0),
+        .capabilities = PRIOT_CAPABILITY_RESET | (dataset != NULL ? PRIOT_CAPABILITY_DATASET : 0),
         .reset_cause = PRIOT_RESET_POWER_ON,
-        .dataset = argc == 2 ? dataset : NULL,
+        .dataset = dataset,
         .dataset_bytes = dataset_bytes,
         .send = send,
         .reset = reset,

@@ -1,0 +1,286 @@
+"""Models that a device refuses: what a user can put right is an InputError, and the earlier run stays."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from priot_hil.harness.description import describe_run, scored_edges
+from priot_hil.harness.engines import DeviceEngine
+from priot_hil.harness.errors import KernelStatus
+from priot_hil.harness.protocol import (
+    MAX_LAYERS,
+    MAX_STAGES,
+    CommandCode,
+    LayerCode,
+    LayerRecord,
+    LoadResponse,
+    ModelRecord,
+    ReadRequest,
+    StatusCode,
+    TensorCode,
+    WriteRequest,
+)
+from priot_hil.harness.strategies import Run
+from priot_hil.reference.errors import IllegalNetwork, InputError
+from priot_hil.reference.network import Conv2d, Flatten, Layer, Linear, MaxPool2d, Network, Relu
+from priot_hil.reference.run import Method, MethodKind, Model, State, initial_state
+
+MakeRun = Callable[[MethodKind], Run]
+Watch = Callable[[DeviceEngine, Run], Any]
+NITI = Method(MethodKind.NITI_DYNAMIC)
+
+
+def blank(input_shape: tuple[int, ...], *layers: Layer) -> tuple[Model, Method, State]:
+    """A run whose weights are all zero."""
+    network = Network(input_shape, layers)
+    weights = {i: np.zeros(network.weight_shape(i), np.int8) for i in network.weighted}
+    model = Model(network, weights, dict.fromkeys(network.weighted, -7))
+    return model, NITI, initial_state(model, NITI, seed=0)
+
+
+def test_a_network_larger_than_the_arena(device_engine: DeviceEngine, make_run: MakeRun, watch: Watch) -> None:
+    """The sentence names what is needed and what there is; the earlier run goes on."""
+    watched = watch(device_engine, make_run(MethodKind.PRIOT))
+    arena = device_engine.device.hello.arena_bytes
+    with pytest.raises(InputError, match=rf"too_large, value \d+\); the arena has {arena} bytes; make") as caught:
+        device_engine.load(*blank((arena // 1024 + 1,), Linear(arena // 1024 + 1, 1024)))
+    needed = int(str(caught.value).partition("value ")[2].partition(")")[0])
+    assert arena < needed < 1.2 * arena
+    watched.expect_untouched()
+
+
+@pytest.mark.parametrize(
+    ("layers", "too_many", "expected"),
+    [
+        ((*[Relu()] * (MAX_LAYERS - 1), Linear(2, 2)), Relu(), f"expected at most {MAX_LAYERS} layers, got 49"),
+        ((Linear(2, 2),) * MAX_STAGES, Linear(2, 2), rf"too_large, layer {MAX_STAGES}, value {MAX_STAGES}\)"),
+    ],
+    ids=["layers", "layers with weights"],
+)
+def test_as_many_layers_as_there_may_be(
+    device_engine: DeviceEngine, watch: Watch, layers: tuple[Layer, ...], too_many: Layer, expected: str
+) -> None:
+    """That many train; one more is refused, and the earlier run goes on."""
+    model, method, state = blank((2,), *layers)
+    images, labels = np.full((6, 2), 99, np.int8), np.zeros(6, np.int64)
+    watched = watch(device_engine, Run(model, method, state, images, labels))
+    with pytest.raises(InputError, match=expected):
+        device_engine.load(*blank((2,), too_many, *layers))
+    watched.expect_untouched()
+
+
+@pytest.mark.parametrize(
+    ("shape", "layers", "expected"),
+    [
+        ((1, 70000, 1), (Flatten(), Linear(70000, 2)), r"size in layer 0 flatten: .* got 70000"),
+        ((1, 1, 70000), (Conv2d(1, 1, 1, 70000), Flatten(), Linear(1, 2)), r"size in layer 0 conv2d.* got 70000"),
+    ],
+)
+def test_sizes_that_a_description_cannot_hold(shape: tuple[int, ...], layers: tuple[Layer, ...], expected: str) -> None:
+    """16 bits for kernels, strides, windows and planes: said before anything is sent."""
+    with pytest.raises(InputError, match=expected):
+        describe_run(*blank(shape, *layers), 0)
+
+
+# Networks that no engine may take, with the layer whose sums could leave 32 bits.
+OVERFLOWING: dict[str, tuple[MethodKind, tuple[int, ...], tuple[Layer, ...], int]] = {
+    "forward": (MethodKind.NITI_DYNAMIC, (133145,), (Linear(133145, 2),), 0),
+    "forward of a later layer": (MethodKind.PRIOT, (2,), (Linear(2, 140000), Relu(), Linear(140000, 2)), 2),
+    "error": (
+        MethodKind.NITI_DYNAMIC,
+        (1, 9, 9),
+        (Conv2d(1, 1, 1), Conv2d(1, 2000, 9), Flatten(), Linear(2000, 2)),
+        1,
+    ),
+    "gradient": (
+        MethodKind.NITI_DYNAMIC,
+        (1, 400, 400),
+        (Conv2d(1, 1, 1), MaxPool2d(400), Flatten(), Linear(1, 2)),
+        0,
+    ),
+    "score gradient": (MethodKind.PRIOT, (1, 33, 33), (Conv2d(1, 1, 1), MaxPool2d(33), Flatten(), Linear(1, 2)), 0),
+}
+
+
+@pytest.mark.parametrize("case", OVERFLOWING)
+def test_the_firmware_itself_refuses_overflow(
+    device_engine: DeviceEngine, make_run: MakeRun, watch: Watch, case: str
+) -> None:
+    """Where the reference refuses a network, so does a device that is sent its description all the same."""
+    kind, shape, layers, layer = OVERFLOWING[case]
+    network = Network(shape, layers)
+    with pytest.raises(IllegalNetwork, match=f"layer {layer} "):
+        network.check_overflow(kind)
+    watched = watch(device_engine, make_run(MethodKind.NITI_STATIC))
+    description = describe_run(Model(network, {}, {}), Method(kind, theta=kind.default_theta), State({}, 1), 0)
+    with pytest.raises(KernelStatus, match=rf"a 32-bit accumulator .* \(overflow, layer {layer}, value \d+\)$"):
+        device_engine.device.command(CommandCode.LOAD, description)
+    watched.expect_untouched()
+
+
+@pytest.mark.parametrize(
+    ("kind", "shape", "layers"),
+    [
+        (MethodKind.NITI_DYNAMIC, (133144,), (Linear(133144, 1), Linear(1, 2))),
+        (MethodKind.PRIOT, (1, 8, 131), (Conv2d(1, 1, 1), MaxPool2d(8), Flatten(), Linear(16, 2))),
+    ],
+    ids=["133144 terms", "1048 positions"],
+)
+def test_just_below_overflow(
+    process_engine: DeviceEngine, kind: MethodKind, shape: tuple[int, ...], layers: tuple[Layer, ...]
+) -> None:
+    """The largest legal sums are not refused."""
+    network = Network(shape, layers)
+    network.check_overflow(kind)
+    description = describe_run(Model(network, {}, {}), Method(kind, theta=kind.default_theta), State({}, 1), 0)
+    assert LoadResponse.unpack(process_engine.device.command(CommandCode.LOAD, description)).arena_used > 0
+
+
+def with_head(**changes: int) -> Callable[[bytes], bytes]:
+    """A change of the model's record."""
+    return lambda data: ModelRecord.unpack(data)._replace(**changes).pack() + data[ModelRecord.size() :]
+
+
+def with_layer(index: int, **changes: int) -> Callable[[bytes], bytes]:
+    """A change of a layer's record."""
+
+    def change(data: bytes) -> bytes:
+        at = ModelRecord.size() + index * LayerRecord.size()
+        record = LayerRecord.unpack(data, at)._replace(**changes)
+        return data[:at] + record.pack() + data[at + LayerRecord.size() :]
+
+    return change
+
+
+# Changes of the description of the run of `make_run`: conv2d, relu, maxpool2d, flatten, linear; PRIOT-S, static scales.
+DESCRIPTIONS: dict[str, tuple[Callable[[bytes], bytes], StatusCode]] = {
+    "mode": (with_head(mode=2), StatusCode.BAD_MODEL),
+    "no method": (with_head(method=0), StatusCode.BAD_MODEL),
+    "next method": (with_head(method=5), StatusCode.BAD_MODEL),
+    "no rounding": (with_head(rounding=0), StatusCode.BAD_MODEL),
+    "next rounding": (with_head(rounding=3), StatusCode.BAD_MODEL),
+    "mu": (with_head(mu=8), StatusCode.BAD_MODEL),
+    "dynamic": (with_head(dynamic=2), StatusCode.BAD_MODEL),
+    "dynamic NITI with shifts": (with_head(method=1), StatusCode.BAD_MODEL),
+    "static NITI without": (with_head(method=2, dynamic=1), StatusCode.BAD_MODEL),
+    "theta": (with_head(theta=-128), StatusCode.BAD_MODEL),
+    "low exponent of the image": (with_head(input_exponent=-65), StatusCode.BAD_MODEL),
+    "high exponent of the image": (with_head(input_exponent=64), StatusCode.BAD_MODEL),
+    "generator": (with_head(rng=0), StatusCode.BAD_MODEL),
+    "no channels": (with_head(channels=0), StatusCode.BAD_MODEL),
+    "channels": (with_head(channels=2**32 - 1), StatusCode.BAD_MODEL),
+    "half a plane": (with_head(height=0), StatusCode.BAD_MODEL),
+    "a vector to a convolution": (with_head(height=0, width=0), StatusCode.BAD_GEOMETRY),
+    "fewer layers than said": (with_head(layers=6), StatusCode.BAD_LENGTH),
+    "more layers than said": (with_head(layers=4), StatusCode.BAD_LENGTH),
+    "a byte too many": (lambda data: data + b"\0", StatusCode.BAD_LENGTH),
+    "no layers": (lambda data: with_head(layers=0)(data)[: ModelRecord.size()], StatusCode.BAD_MODEL),
+    "kernel mode of a network": (with_head(mode=1), StatusCode.BAD_MODEL),
+    "last layer": (with_layer(4, type=LayerCode.RELU), StatusCode.BAD_MODEL),
+    "no type": (with_layer(1, type=0), StatusCode.BAD_MODEL),
+    "next type": (with_layer(1, type=6), StatusCode.BAD_MODEL),
+    "exponent": (with_layer(0, exponent=64), StatusCode.BAD_MODEL),
+    "forward shift": (with_layer(0, forward=32), StatusCode.BAD_MODEL),
+    "backward shift": (with_layer(4, backward=255), StatusCode.BAD_MODEL),
+    "gradient shift": (with_layer(4, gradient=32), StatusCode.BAD_MODEL),
+    "more scored than edges": (with_layer(0, scored=28), StatusCode.BAD_MODEL),
+    "scored edges of NITI": (with_head(method=2), StatusCode.BAD_MODEL),
+    "kernel 0": (with_layer(0, kernel=0), StatusCode.BAD_GEOMETRY),
+    "stride 0": (with_layer(0, stride=0), StatusCode.BAD_GEOMETRY),
+    "padding": (with_layer(0, padding=3), StatusCode.BAD_GEOMETRY),
+    "kernel larger than the image": (with_layer(0, kernel=9), StatusCode.BAD_GEOMETRY),
+    "no output": (with_layer(0, out=0), StatusCode.BAD_GEOMETRY),
+    "window 0": (with_layer(2, kernel=0), StatusCode.BAD_GEOMETRY),
+    "window": (with_layer(2, kernel=7), StatusCode.BAD_GEOMETRY),
+    "no flatten": (with_layer(3, type=LayerCode.RELU), StatusCode.BAD_GEOMETRY),
+    "one class": (with_layer(4, out=1, scored=0), StatusCode.BAD_GEOMETRY),
+    "1025 classes": (with_layer(4, out=1025), StatusCode.BAD_GEOMETRY),
+    "channels that overflow": (with_layer(0, out=2**32 - 1), StatusCode.TOO_LARGE),
+    "edges that overflow": (with_layer(0, out=2**31), StatusCode.TOO_LARGE),
+}
+
+
+@pytest.mark.parametrize("name", DESCRIPTIONS)
+def test_a_refused_description_leaves_the_model(
+    device_engine: DeviceEngine, make_run: MakeRun, watch: Watch, name: str
+) -> None:
+    """What contradicts itself or does not fit is refused with its status; the model before stays, trained as it is."""
+    run = make_run(MethodKind.PRIOT_S)
+    watched = watch(device_engine, run)
+    change, status = DESCRIPTIONS[name]
+    with pytest.raises(KernelStatus) as caught:
+        device_engine.device.command(CommandCode.LOAD, change(describe_run(run.model, run.method, run.state, 16)))
+    assert caught.value.status == status
+    watched.expect_untouched()
+
+
+def columns_swapped(columns: np.ndarray, _: np.ndarray) -> None:
+    """The first row's first two edges in the wrong order."""
+    columns[[0, 1]] = columns[[1, 0]]
+
+
+def column_doubled(columns: np.ndarray, _: np.ndarray) -> None:
+    """An edge that is scored twice."""
+    columns[1] = columns[0]
+
+
+def column_outside(columns: np.ndarray, row_ends: np.ndarray) -> None:
+    """An edge behind its row."""
+    columns[row_ends[0] - 1] = 27
+
+
+def row_ends_falling(columns: np.ndarray, row_ends: np.ndarray) -> None:
+    """A row that ends before it begins, between rows that are right."""
+    columns[:] = [*range(2), *range(20), *range(len(columns) - 22)]
+    row_ends[:] = [2, 1, 22, len(columns)]
+
+
+def row_end_outside(_: np.ndarray, row_ends: np.ndarray) -> None:
+    """A row that ends behind the last edge."""
+    row_ends[-1] += 1
+
+
+def edges_left_over(_: np.ndarray, row_ends: np.ndarray) -> None:
+    """Edges behind the last row."""
+    row_ends[-1] -= 1
+
+
+@pytest.mark.parametrize(
+    "change", [columns_swapped, column_doubled, column_outside, row_ends_falling, row_end_outside, edges_left_over]
+)
+def test_scored_edges_out_of_order(
+    device_engine: DeviceEngine, make_run: MakeRun, watch: Watch, change: Callable[[np.ndarray, np.ndarray], None]
+) -> None:
+    """START refuses them with layer and row; nothing can be asked of the model, and the next load starts anew."""
+    run = make_run(MethodKind.PRIOT_S)
+    device = device_engine.device
+    assert run.state.scored is not None
+
+    def write(tensor: TensorCode, values: np.ndarray) -> None:
+        device.command(CommandCode.WRITE, WriteRequest(tensor, 4, 0).pack() + values.tobytes())
+
+    device.command(CommandCode.LOAD, describe_run(run.model, run.method, only_last(run.state), 0))
+    columns, row_ends = (edges.copy() for edges in scored_edges(run.state.scored[4]))
+    change(columns, row_ends)
+    write(TensorCode.WEIGHTS, run.model.weights[4])
+    write(TensorCode.COLUMNS, columns)
+    write(TensorCode.ROW_ENDS, row_ends)
+    with pytest.raises(KernelStatus, match=r"bad_value, layer 4, value [0-3]\)$"):
+        device.command(CommandCode.START)
+    for command, payload in (
+        (CommandCode.STATE, b""),
+        (CommandCode.START, b""),
+        (CommandCode.READ, ReadRequest(TensorCode.WEIGHTS, 4, 0, 1).pack()),
+    ):
+        with pytest.raises(KernelStatus, match="not_loaded"):
+            device.command(command, payload)
+    watch(device_engine, run).expect_untouched()
+
+
+def only_last(state: State) -> State:
+    """The same with no scored edges in layer 0, so that those of layer 4 are all there are."""
+    assert state.scored is not None
+    return replace(state, scored={0: np.zeros_like(state.scored[0]), 4: state.scored[4]})

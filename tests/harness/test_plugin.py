@@ -1,0 +1,119 @@
+"""pytest's `--device`: each test that takes an engine runs once on each device, and a wrong name ends the session."""
+
+import pytest
+
+from priot_hil.harness.devices import parse_devices
+from priot_hil.reference.errors import InputError
+
+pytest_plugins = ("pytester",)
+
+TESTS = """
+    import pytest
+
+    def test_name(engine, request):
+        assert engine.name == request.node.callspec.params["engine"]
+
+    @pytest.mark.parametrize("number", [1, 2])
+    def test_twice(engine, reference, number):
+        assert reference.name == "reference"
+
+    def test_none():
+        pass
+"""
+
+
+def passed(result: pytest.RunResult) -> list[str]:
+    """The names of the tests that passed, in their order."""
+    return [line.split(" ")[0].partition("::")[2] for line in result.outlines if " PASSED" in line]
+
+
+def test_each_test_runs_once_on_each_device(pytester: pytest.Pytester) -> None:
+    """In the order of the option; a test without an engine runs once, and a name given twice counts once."""
+    pytester.makepyfile(TESTS)
+    result = pytester.runpytest("-v", "-p", "no:cacheprovider", "--device", "host, reference,host,,host")
+    result.assert_outcomes(passed=7)
+    result.stdout.fnmatch_lines(["devices: host, reference, each held against the reference"])
+    names = passed(result)
+    assert sorted(names) == sorted(
+        [
+            *["test_name[host]", "test_name[reference]", "test_none"],
+            *[f"test_twice[{device}-{number}]" for device in ("host", "reference") for number in (1, 2)],
+        ]
+    )
+    assert names.index("test_name[host]") < names.index("test_name[reference]")
+
+
+def test_an_engine_is_opened_once_and_closed(pytester: pytest.Pytester) -> None:
+    """One for the session, whatever order its tests run in; its device is let go of at the end."""
+    pytester.makeconftest(
+        """
+        import pytest
+        from priot_hil.harness import devices
+
+        class Engine:
+            def __init__(self, name):
+                print(f"opened {name}")
+                self.name = name
+
+            def close(self):
+                print(f"closed {self.name}")
+
+        for name in ("host", "process"):
+            devices.DEVICES[name] = lambda name=name: Engine(name)
+        """
+    )
+    pytester.makepyfile(TESTS)
+    result = pytester.runpytest_subprocess("-s", "-q", "-p", "no:cacheprovider", "--device", "host,process")
+    result.assert_outcomes(passed=7)
+    said = result.stdout.str()
+    assert [said.count(f"{what} {name}") for name in ("host", "process") for what in ("opened", "closed")] == [1] * 4
+
+
+def test_an_unknown_device_ends_the_session(pytester: pytest.Pytester) -> None:
+    """Status 2 and one sentence that names each unknown one once, before anything is collected."""
+    pytester.makepyfile("raise SystemError('collected')")
+    result = pytester.runpytest_subprocess("--device", "host,here,there,here")
+    said = result.stdout.str() + result.stderr.str()
+    assert result.ret == 2
+    expected = "names out of reference, host, emulator, process, with commas"
+    assert f"error: device: expected {expected}, got here, there; name one of them." in said
+    assert "collected" not in said
+    assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("names", ["", " , "])
+def test_no_device_is_refused(names: str) -> None:
+    """A session that holds nothing against the reference would pass in silence."""
+    with pytest.raises(InputError, match="got none; name one of them"):
+        parse_devices(names)
+
+
+@pytest.mark.parametrize("error", ["InputError('the reason')", "LinkLost('the reason')"])
+def test_a_device_that_does_not_open_ends_the_session(pytester: pytest.Pytester, error: str) -> None:
+    """Status 2 and its sentence, not a failure of each test."""
+    pytester.makeconftest(
+        f"""
+        from priot_hil.harness import devices
+        from priot_hil.harness.errors import LinkLost
+        from priot_hil.reference.errors import InputError
+
+        def refuse():
+            raise {error}
+
+        devices.DEVICES["host"] = refuse
+        """
+    )
+    pytester.makepyfile(TESTS)
+    result = pytester.runpytest_subprocess("--device", "host")
+    assert result.ret == 2
+    assert "error: the reason" in result.stdout.str() + result.stderr.str()
+
+
+def test_the_default_is_the_emulator(pytester: pytest.Pytester) -> None:
+    """As the help says, which lists the devices."""
+    pytester.makepyfile(TESTS)
+    result = pytester.runpytest("--collect-only", "-q")
+    assert "test_name[emulator]" in result.stdout.str()
+    assert result.stdout.str().count("test_name[") == 1
+    result = pytester.runpytest("--help")
+    assert "reference, host, emulator, process (default: emulator)" in " ".join(result.stdout.str().split())

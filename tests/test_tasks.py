@@ -1,0 +1,104 @@
+"""The command line: bad input ends with status 2 and one sentence, a divergence with 1, and all else with 0."""
+
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from equivalence.cases import expect_equal
+
+from priot_hil.harness.capsule import Mode, read_capsule, write_capsule
+from priot_hil.harness.compare import Difference, Divergence, Mismatch
+from priot_hil.harness.paths import ROOT
+from priot_hil.harness.strategies import Run
+
+GOLDEN = ROOT / "tests" / "capsules" / "golden" / "011_priot_s.npz"
+
+
+def invoke(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run a task from the checkout's root, as `./run invoke` does."""
+    command = [sys.executable, "-m", "invoke", *map(str, arguments)]
+    environment = os.environ | {"PYTHONWARNINGS": "error::ResourceWarning"}
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=False)
+
+
+def expect_refusal(*arguments: str | Path, sentence: str) -> None:
+    """Status 2, and nothing but the sentence on standard error."""
+    result = invoke(*arguments)
+    assert result.returncode == 2
+    assert result.stdout == ""
+    assert result.stderr.startswith("error: ")
+    assert sentence in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["nosuch"], "No idea what 'nosuch' is!"),
+        (["bench", "--nosuch"], "No idea what '--nosuch' is!"),
+        (["replay"], "'capsule'"),
+        (["replay", "--capsule"], "needed value and was not given one"),
+        (["reproduce", "--table", "nosuch"], "expected"),
+        (["reproduce", "--device", "nosuch"], "nosuch"),
+        (["replay", "--capsule", GOLDEN, "--device", "host,nosuch"], "device: expected names out of reference, host"),
+        (["replay", "--capsule", "no such.npz", "--device", "host"], "no such.npz"),
+        (["build", "--preset", "nosuch"], "preset: expected rp2040 or rp2040-gcc or host or host-sanitized"),
+        (["pretrain", "--way", "nosuch"], "expected"),
+    ],
+    ids=lambda value: " ".join(map(str, value)).replace(str(GOLDEN), "GOLDEN") if isinstance(value, list) else "",
+)
+def test_bad_input(arguments: list[str | Path], sentence: str) -> None:
+    """Unknown tasks, options, tables, devices, files and presets."""
+    expect_refusal(*arguments, sentence=sentence)
+
+
+def test_a_damaged_capsule(tmp_path: Path) -> None:
+    """A byte flipped in the middle of the file."""
+    data = bytearray(GOLDEN.read_bytes())
+    data[len(data) // 2] ^= 0x10
+    path = tmp_path / "damaged.npz"
+    path.write_bytes(data)
+    expect_refusal("replay", "--capsule", path, "--device", "host", sentence=str(path))
+
+
+def test_replay_of_a_golden_capsule() -> None:
+    """A line for each engine, in the order of the option."""
+    result = invoke("replay", "--capsule", GOLDEN, "--device", "host,reference,process")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout == "host: equal\nreference: equal\nprocess: equal\n"
+
+
+def test_replay_of_altered_expectations(tmp_path: Path) -> None:
+    """Status 1 and the element, on every engine."""
+    capsule = read_capsule(GOLDEN)
+    assert capsule.expected.logits is not None
+    logits = capsule.expected.logits.copy()
+    right = int(logits[0, 1])
+    logits[0, 1] = right - 1 if right > 0 else right + 1
+    path = tmp_path / "altered.npz"
+    write_capsule(path, replace(capsule, expected=replace(capsule.expected, logits=logits)))
+    result = invoke("replay", "--capsule", path, "--device", "reference,host")
+    assert (result.returncode, result.stderr) == (1, "")
+    for engine in ("reference", "host"):
+        assert f"{engine}: first divergence at step 0, layer " in result.stdout
+        assert f"tensor logits, [i=1]\n    expected {int(logits[0, 1])}   {engine} {right}\n" in result.stdout
+
+
+def test_a_failing_case_replays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the equivalence suite writes on a divergence is the run; where the bug is mended, it is equal."""
+    golden = read_capsule(GOLDEN)
+    run = Run(golden.model, golden.method, golden.state, golden.images, golden.labels)
+    divergence = Divergence("host", 0, "layer 0", "output", Difference((0,), 1, 2))
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(Mismatch, match="first divergence at step 0, layer 0") as caught:
+        expect_equal(divergence, run, "runs")
+    (path,) = (tmp_path / "failures").iterdir()
+    assert f"replay:  ./run invoke replay --capsule failures/{path.name} --device host" in caught.value.__notes__
+    written = read_capsule(path)
+    assert (written.mode, len(written.images), written.expected.has_results) == (Mode.TRAIN, len(run.images), False)
+    result = invoke("replay", "--capsule", path, "--device", "host")
+    assert (result.returncode, result.stdout) == (0, "host: equal\n")
+    expect_equal(None, run, "runs")
