@@ -2,10 +2,6 @@
 
 #define NO_SEQUENCE 0x10000u
 
-size_t priot_device_bytes(void) {
-    return sizeof(priot_device);
-}
-
 void priot_device_init(priot_device *device, const priot_board *board, uint8_t *arena, size_t arena_bytes) {
     device->board = board;
     device->dataset = (priot_dataset){NULL, NULL, 0, 0, 0};

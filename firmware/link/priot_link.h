@@ -7,9 +7,6 @@
 
 typedef struct priot_device priot_device; /* one model, one arena, one link; see priot_device.h */
 
-/* Bytes of a priot_device without its arena, for boards that allocate it elsewhere. */
-size_t priot_device_bytes(void);
-
 /* Prepares a device. `board` must outlive it; `arena` is aligned to 8 and belongs to it from now on. */
 void priot_device_init(priot_device *device, const priot_board *board, uint8_t *arena, size_t arena_bytes);
 
