@@ -28,7 +28,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Checks `--device` before anything is collected."""
-    config.addinivalue_line("markers", "slow: takes more than a few seconds; run with -m slow or without -m")
+    config.addinivalue_line("markers", "slow: takes more than a few seconds; -m 'not slow' leaves it out")
     try:
         config.stash[DEVICES_KEY] = parse_devices(config.getoption("--device"))
     except InputError as error:
