@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from priot_hil.reference.reference_engine import ReferenceEngine
 
 from .engines import DeviceEngine
+from .quarantine import Quarantine
 
 BAUD = 115200
 
@@ -19,10 +20,13 @@ class DeviceOptions:
     Attributes:
         baud: Bits per second of a serial port.
         any_build: Accept another firmware than the one built here.
+        quarantine: Remembers boards of a pool that failed, and makes a worker wait for one that another worker has;
+            None where each opening is on its own.
     """
 
     baud: int = BAUD
     any_build: bool = False
+    quarantine: Quarantine | None = None
 
 
 DEFAULT_OPTIONS = DeviceOptions()
@@ -41,8 +45,10 @@ class DeviceKind:
         open: Opens the engine. May raise InputError and LinkLost.
         is_slow: Runs the tests marked `short` only.
         unavailable: The reason why this machine has no such device; None where it has. Quick, and opens nothing.
+        boards: The names of the boards of which opening takes a free one; none where each opening starts a device anew.
     """
 
     open: Callable[[DeviceOptions], OpenedEngine]
     is_slow: bool = False
     unavailable: Callable[[], str | None] = available
+    boards: tuple[str, ...] = ()

@@ -1,11 +1,14 @@
 """The names that `--device` takes, and what they open."""
 
+import re
 import tempfile
+from functools import partial
 from pathlib import Path
 
 from priot_hil.reference.errors import InputError
 from priot_hil.reference.reference_engine import ReferenceEngine
 
+from .boards_on_ports import open_pool
 from .device import LibraryDevice, LinkDevice
 from .device_kinds import DEFAULT_OPTIONS, DeviceKind, DeviceOptions, OpenedEngine
 from .engines import DeviceEngine
@@ -13,7 +16,11 @@ from .firmware import build
 from .link import Link
 from .transports.emulator import EmulatorTransport
 from .transports.process import ProcessTransport
+from .transports.replay import ReplayTransport
 
+PORT = re.compile(r"/.+|COM\d+|serial:.+|[a-z0-9]+://.+")
+PORTS = "/dev/ttyACM0, COM3, serial:NUMBER, serial:*, a pyserial URL"
+REPLAY = "replay:"
 DATASET_FLASH_BYTES = 0x1A0000  # a Pico's flash behind the program
 DATASET_FLASH_OFFSET = 0x60000  # where firmware/boards/rp2040 looks for a transfer set
 
@@ -37,7 +44,7 @@ def open_process(_: DeviceOptions = DEFAULT_OPTIONS) -> DeviceEngine:
         flash.flush()
 
     link = Link(ProcessTransport(firmware.process, flash.name))
-    return DeviceEngine(LinkDevice(link, firmware.process, firmware.build_id, write_flash), "process")
+    return DeviceEngine(LinkDevice(link, {firmware.build_id: firmware.process}, write_flash), "process")
 
 
 def open_emulator(_: DeviceOptions = DEFAULT_OPTIONS) -> DeviceEngine:
@@ -53,7 +60,14 @@ def open_emulated(elf: Path, build_id: bytes) -> DeviceEngine:
     def write_flash(data: bytes) -> None:
         transport.machine.write_flash(DATASET_FLASH_OFFSET, data)
 
-    return DeviceEngine(LinkDevice(Link(transport), elf, build_id, write_flash), "emulator")
+    return DeviceEngine(LinkDevice(Link(transport), {build_id: elf}, write_flash), "emulator")
+
+
+def open_replay(path: str, _: DeviceOptions = DEFAULT_OPTIONS) -> DeviceEngine:
+    """A transcript as a device."""
+    link = Link(ReplayTransport(Path(path)))
+    # What was recorded already has its transfer set, and is what it was, whatever this checkout builds.
+    return DeviceEngine(LinkDevice(link, {}, write_flash=lambda _: None, any_build=True))
 
 
 DEVICES: dict[str, DeviceKind] = {
@@ -65,13 +79,26 @@ DEVICES: dict[str, DeviceKind] = {
 
 
 def find_device(name: str) -> DeviceKind | None:
-    """The entry of a name; None where it is unknown."""
-    return DEVICES.get(name)
+    """The entry of a name, or what its form stands for: a transcript, a port, or ports joined by `+` as a pool.
+
+    Returns:
+        None where it is nothing of all that.
+    """
+    if name in DEVICES:
+        return DEVICES[name]
+    if name.startswith(REPLAY):
+        return DeviceKind(partial(open_replay, name.removeprefix(REPLAY)))
+    boards = tuple(name.split("+"))
+    if not all(map(PORT.fullmatch, boards)):
+        boards = (name,)  # a path may have a + in it
+    if not PORT.fullmatch(boards[0]):
+        return None
+    return DeviceKind(partial(open_pool, boards), boards=boards)
 
 
 def known_names() -> str:
     """What a device can be called, for people."""
-    return ", ".join(DEVICES)
+    return f"{', '.join(DEVICES)}, a port ({PORTS}), ports joined by +, {REPLAY}FILE"
 
 
 def parse_devices(text: str) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from priot_hil.harness.devices import parse_devices
+from priot_hil.harness.devices import known_names, parse_devices
 from priot_hil.reference.errors import InputError
 
 pytest_plugins = ("pytester",)
@@ -76,8 +76,8 @@ def test_an_unknown_device_ends_the_session(pytester: pytest.Pytester) -> None:
     result = pytester.runpytest_subprocess("--device", "host,here,there,here")
     said = result.stdout.str() + result.stderr.str()
     assert result.ret == 2
-    expected = "names out of reference, host, emulator, process, with commas"
-    assert f"error: device: expected {expected}, got here, there; name one of them." in said
+    assert "error: device: expected names out of reference, host, emulator, process, a port (/dev/ttyACM0, " in said
+    assert "with commas, got here, there; name one of them." in said
     assert "collected" not in said
     assert "Traceback" not in said
 
@@ -167,4 +167,5 @@ def test_the_default_is_the_emulator(pytester: pytest.Pytester) -> None:
     assert "test_name[emulator]" in result.stdout.str()
     assert result.stdout.str().count("test_name[") == 1
     result = pytester.runpytest("--help")
-    assert "reference, host, emulator, process (default: emulator)" in " ".join(result.stdout.str().split())
+    help_text = " ".join(result.stdout.str().split())
+    assert f"devices to hold against the reference: {known_names()} (default: emulator)" in help_text
