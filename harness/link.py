@@ -52,6 +52,7 @@ class Link:
             self._send(CommandCode.HELLO, b"")
             for received in self._frames(self._deadline(HelloResponse.size(), 0.0)):
                 if self._is_answer(received, CommandCode.HELLO) and len(received.payload) >= HelloResponse.size():
+                    self.transcript.keep_head()
                     return received.payload
         raise LinkLost(
             f"{self.name} does not answer: expected a HELLO of protocol {VERSION}, got nothing in {TRIES} tries; "

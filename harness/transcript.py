@@ -19,11 +19,10 @@ from .protocol import CommandCode, KindCode, StatusCode
 from .sessions import new_file
 
 Direction = Literal[">", "<"]
-Entry = tuple[float, Direction, bytes]  # seconds since the beginning, way, bytes
+Entry = tuple[float, Direction, bytes]  # seconds, way, bytes
 
-HEAD_ENTRIES = 64
-LIMIT_BYTES = 1 << 20
-ENTRY_BYTES = 64  # what an entry costs beside its bytes, roughly
+KEPT_ENTRIES = 1 << 14
+KEPT_BYTES = 1 << 20
 REWRITE_SECONDS = 5.0  # a failure that comes again and again is not written out each time
 LINE = re.compile(r"(\d+\.\d+) ([<>]) ((?:[0-9a-f]{2})+)")
 GAP = "..."
@@ -41,19 +40,21 @@ class Transcript:
         self._begun = time.time()
         self._clock = time.monotonic()
         self._head: list[Entry] = []
-        self._tail: deque[Entry] = deque()
-        self._size = 0
-        self._left_out = 0
+        self._entries: deque[Entry] = deque(maxlen=KEPT_ENTRIES)
         self._path: Path | None = None
         self._written: float | None = None
 
     def sent(self, data: bytes) -> None:
         """Keeps bytes that the host is about to write."""
-        self._keep(">", data)
+        self._entries.append((time.monotonic(), ">", data))
 
     def received(self, data: bytes) -> None:
         """Keeps bytes that have come."""
-        self._keep("<", data)
+        self._entries.append((time.monotonic(), "<", data))
+
+    def keep_head(self) -> None:
+        """Keeps what has passed so far, whatever follows; only the first call counts."""
+        self._head = self._head or list(self._entries)
 
     def name_in(self, error: BaseException) -> None:
         """Writes the transcript and names its file in a note of the error, once."""
@@ -74,28 +75,19 @@ class Transcript:
         self._written = time.monotonic()
         return self._path
 
-    def _keep(self, way: Direction, data: bytes) -> None:
-        self._tail.append((time.monotonic() - self._clock, way, data))
-        self._size += len(data) + ENTRY_BYTES
-        if self._size > LIMIT_BYTES:
-            self._shorten()
-
-    def _shorten(self) -> None:
-        """Makes room for a quarter of the limit; the very first entries stay."""
-        while len(self._head) < HEAD_ENTRIES:
-            self._head.append(self._tail.popleft())
-        while self._size > LIMIT_BYTES * 3 // 4:
-            _, _, data = self._tail.popleft()
-            self._size -= len(data) + ENTRY_BYTES
-            self._left_out += len(data)
-
     def _lines(self) -> Iterator[str]:
         begun = time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(self._begun))
         yield f"# {self.name}, from {begun}: seconds since then, > to the device or < from it, bytes in hexadecimal"
-        yield from _text(self._head)
-        if self._left_out:
-            yield f"{GAP} {self._left_out} bytes left out"
-        yield from _text(self._tail)
+        tail, size = deque[Entry](), 0
+        for entry in reversed(self._entries):
+            size += len(entry[2])
+            if size > KEPT_BYTES:
+                break
+            tail.appendleft(entry)
+        if self._head and tail[0] is not self._head[0]:
+            yield from _text(self._head, self._clock)
+            yield f"{GAP} some of what followed is left out here"
+        yield from _text(tail, self._clock)
 
 
 @dataclass
@@ -138,10 +130,10 @@ def read_transcript(path: Path) -> list[list[Entry]]:
     return parts
 
 
-def _text(entries: Iterable[Entry]) -> Iterator[str]:
+def _text(entries: Iterable[Entry], begun: float) -> Iterator[str]:
     readers = {">": Reader(), "<": Reader()}
     for seconds, way, data in entries:
-        yield f"{seconds:.6f} {way} {data.hex()}"
+        yield f"{seconds - begun:.6f} {way} {data.hex()}"
         for received in readers[way].frames(data):
             yield f"#   {way} {_named(received)}"
 
