@@ -13,6 +13,7 @@ from .firmware import build
 from .link import Link
 from .transports.emulator import EmulatorTransport
 from .transports.process import ProcessTransport
+from .transports.rp2040py import Rp2040pyTransport
 
 DATASET_FLASH_BYTES = 0x1A0000  # a Pico's flash behind the program
 DATASET_FLASH_OFFSET = 0x60000  # where firmware/boards/rp2040 looks for a transfer set
@@ -56,11 +57,23 @@ def open_emulated(elf: Path, build_id: bytes) -> DeviceEngine:
     return DeviceEngine(LinkDevice(Link(transport), elf, build_id, write_flash), "emulator")
 
 
+def open_rp2040py() -> DeviceEngine:
+    """The flash image on rp2040py, started by the bootrom and our boot2."""
+    image = build("rp2040").flash
+    transport = Rp2040pyTransport(image.uf2)
+
+    def write_flash(data: bytes) -> None:
+        transport.machine.write_flash(DATASET_FLASH_OFFSET, data)
+
+    return DeviceEngine(LinkDevice(Link(transport), image.elf, image.build_id, write_flash), "rp2040py")
+
+
 DEVICES: dict[str, Callable[[], DeviceEngine | ReferenceEngine]] = {
     "reference": ReferenceEngine,
     "host": open_host,
     "emulator": open_emulator,
     "process": open_process,
+    "rp2040py": open_rp2040py,
 }
 
 
