@@ -1,6 +1,5 @@
 """Devices: something that runs commands. The engine above does not see whether a link lies between."""
 
-import contextlib
 import ctypes
 import struct
 from collections.abc import Callable
@@ -12,7 +11,7 @@ import numpy as np
 
 from priot_hil.reference.errors import InputError
 
-from .errors import DeviceFault, EmulationStuck, KernelStatus, LinkLost
+from .errors import DeviceFault, DeviceRestarted, EmulationStuck, KernelStatus, LinkLost
 from .firmware import symbolize
 from .link import Link
 from .protocol import (
@@ -21,7 +20,6 @@ from .protocol import (
     STATUS_TEXT,
     CommandCode,
     FaultRecord,
-    HelloRequest,
     HelloResponse,
     OperationCode,
     StatusCode,
@@ -29,6 +27,8 @@ from .protocol import (
 
 HOST_ARENA_BYTES = 64 << 20
 RESET_BY_FAULT = 2
+RESET_CAUSES = ("power on", "request", "fault", "watchdog")
+SESSION_LOST = (StatusCode.STALE_SESSION, StatusCode.OUT_OF_SEQUENCE)
 
 
 class Device(Protocol):
@@ -49,7 +49,8 @@ class Device(Protocol):
             KernelStatus: The device refused it and is as before.
             DeviceFault: The firmware crashed.
             EmulationStuck: The emulated core still ran at the deadline.
-            LinkLost: The device does not answer.
+            DeviceRestarted: The device has restarted for another reason.
+            LinkLost: The device does not answer, or another host has it now.
         """
         ...
 
@@ -120,15 +121,22 @@ class LinkDevice:
         try:
             status, answer = self.link.request(command, payload, budget)
         except LinkLost:
-            self._report_fault(command)
+            self._find_out_why(command)
             raise
         except (DeviceFault, EmulationStuck):
             self.link.transport.reset()  # a core that locked up stays so; the next command finds a fresh one
+            self.link.hello()
             raise
-        if status == StatusCode.NOT_LOADED:
-            self._report_fault(command)  # a device that restarted has forgotten its model
+        if status in SESSION_LOST:
+            self._find_out_why(command)
+            raise LinkLost(
+                f"{self.name} did not run {command.name.lower()} ({code_name(StatusCode, status)}): another host has "
+                "spoken to it since; let one host at a time use it, and load the run again"
+            )
         if status != StatusCode.OK:
             raise refusal(self.name, command, status, answer)
+        if command == CommandCode.RESET:
+            self.hello = HelloResponse.unpack(self.link.hello())
         return answer
 
     def put_dataset(self, data: bytes) -> None:
@@ -147,22 +155,26 @@ class LinkDevice:
         """See `Device`."""
         self.link.close()
 
-    def _report_fault(self, command: CommandCode) -> None:
-        """Asks a device that behaves as if it had restarted whether it crashed.
+    def _find_out_why(self, command: CommandCode) -> None:
+        """Starts a new session with a device that did not run a command, and asks it whether it has restarted.
 
         Raises:
-            DeviceFault: It did.
+            DeviceFault: It has, after a fault.
+            DeviceRestarted: It has, for another reason.
         """
         payload = self.link.hello()
         self.hello = HelloResponse.unpack(payload)
-        if self.hello.reset_cause != RESET_BY_FAULT or not self.hello.faulted:
+        if self.hello.previous != 0:
             return
+        if self.hello.reset_cause != RESET_BY_FAULT or not self.hello.faulted:
+            cause = dict(enumerate(RESET_CAUSES)).get(self.hello.reset_cause, str(self.hello.reset_cause))
+            raise DeviceRestarted(
+                f"{self.name} has restarted before or during {command.name.lower()} (cause: {cause}); its model is "
+                "gone; look for a loose supply or a pressed button, then load the run again"
+            )
         fault = FaultRecord.unpack(payload, HelloResponse.size())
         registers = fault._asdict()
         kernel = code_name(OperationCode, fault.operation) if fault.operation else "no kernel"
-        # Only a restart of another cause keeps a later refusal from being taken for this crash.
-        with contextlib.suppress(LinkLost):
-            self.link.request(CommandCode.RESET, b"")
         raise DeviceFault(
             f"{self.name}: HardFault during {command.name.lower()} at {symbolize(self._elf, fault.pc)} "
             f"(pc {fault.pc:#010x}, lr {fault.lr:#010x}; {kernel} of stage {fault.stage}); the device has restarted",
@@ -194,7 +206,7 @@ class LibraryDevice:
         self._library.priot_host_create(
             self._handle, ctypes.c_void_p(self._arena.ctypes.data), ctypes.c_size_t(self._arena.nbytes)
         )
-        self.hello = HelloResponse.unpack(self.command(CommandCode.HELLO, HelloRequest(0).pack()))
+        self.hello = HelloResponse.unpack(self.command(CommandCode.HELLO))
 
     def command(self, command: CommandCode, payload: bytes = b"", budget: float = 0.0) -> bytes:
         """See `Device`."""

@@ -10,6 +10,13 @@ class LinkLost(BaseException):
     """
 
 
+class DeviceRestarted(LinkLost):
+    """The device has restarted in the middle of a session, and not because of a fault: what it held is gone.
+
+    Raised by the device. Look for a loose supply, a pressed button or a watchdog; load the run again to go on.
+    """
+
+
 class DeviceFault(Exception):
     """The firmware ran into a fault: a HardFault that it reported, or a lockup that the emulator saw.
 

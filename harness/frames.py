@@ -47,15 +47,16 @@ def cobs_decode(encoded: bytes) -> bytes | None:
     return bytes(decoded)
 
 
-def encode_request(sequence: int, command: int, payload: bytes) -> bytes:
+def encode_request(session: int, sequence: int, command: int, payload: bytes) -> bytes:
     """A request as it goes over the wire, a zero byte at either end.
 
     Args:
+        session: 0..2**32 - 1.
         sequence: 0..65535.
         command: The command's code.
         payload: At most PAYLOAD_LIMIT bytes.
     """
-    body = Frame(VERSION, KindCode.REQUEST, sequence, command, 0, len(payload)).pack() + payload
+    body = Frame(VERSION, KindCode.REQUEST, sequence, command, 0, len(payload), session).pack() + payload
     return b"\0" + cobs_encode(body + struct.pack("<I", zlib.crc32(body))) + b"\0"
 
 

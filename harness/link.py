@@ -1,7 +1,8 @@
-"""One request at a time over a byte transport: sequence numbers, deadlines, resynchronisation.
+"""One request at a time over a byte transport: sessions, sequence numbers, deadlines, resynchronisation.
 
 A request that is not answered in time is sent again under the same number; the device then repeats its answer instead
-of running the command twice. So a retry can never change a result.
+of running the command twice, and it refuses what is of another session or out of sequence. So neither a retry nor a
+frame that comes late can change a result.
 """
 
 import secrets
@@ -10,7 +11,7 @@ from collections.abc import Iterator
 
 from .errors import LinkLost
 from .frames import ENCODED_LIMIT, Received, decode_frame, encode_request
-from .protocol import VERSION, CommandCode, HelloRequest, HelloResponse, KindCode, StatusCode
+from .protocol import VERSION, CommandCode, HelloResponse, KindCode, StatusCode
 from .transports import Transport
 
 TRIES = 3
@@ -30,28 +31,26 @@ class Link:
         self.transport = transport
         self.name = transport.name
         self._rate = bytes_per_second
+        self._session = 0
         self._sequence = 0
         self._pending = bytearray()
 
     def hello(self) -> bytes:
-        """Resynchronises and shakes hands; returns the payload of the device's answer.
+        """Resynchronises and starts a session; returns the payload of the device's answer.
 
         Raises:
-            LinkLost: Nothing that answers with this nonce is there.
+            LinkLost: Nothing that answers in this session is there.
         """
-        nonce = secrets.randbits(32)
+        self._session = 1 + secrets.randbelow(0xFFFFFFFF)
+        self._sequence = 0
         for attempt in range(TRIES):
             self.transport.write(b"\0\0", time.monotonic() + MARGIN)
             if attempt:
                 self._drain()
-            self._sequence = nonce & 0xFFFF
-            self._send(CommandCode.HELLO, HelloRequest(nonce).pack())
+            self._send(CommandCode.HELLO, b"")
             for received in self._frames(self._deadline(HelloResponse.size(), 0.0)):
-                if received.header.command != CommandCode.HELLO or len(received.payload) < HelloResponse.size():
-                    continue
-                if HelloResponse.unpack(received.payload).nonce == nonce:
+                if self._is_answer(received, CommandCode.HELLO) and len(received.payload) >= HelloResponse.size():
                     return received.payload
-            nonce = (nonce + 1) & 0xFFFFFFFF
         raise LinkLost(
             f"{self.name} does not answer: expected a HELLO of protocol {VERSION}, got nothing in {TRIES} tries; "
             "check the device and its power, then try again"
@@ -72,9 +71,8 @@ class Link:
         for _ in range(TRIES):
             self._send(command, payload)
             for received in self._frames(self._deadline(ENCODED_LIMIT, budget)):
-                header = received.header
-                if header.sequence == self._sequence and header.command == command:
-                    return header.status, received.payload
+                if self._is_answer(received, command):
+                    return received.header.status, received.payload
         raise LinkLost(f"{self.name} did not answer {command.name.lower()} in {TRIES} tries of {budget + MARGIN:.0f} s")
 
     def close(self) -> None:
@@ -86,9 +84,13 @@ class Link:
         return time.monotonic() + line + budget + MARGIN
 
     def _send(self, command: CommandCode, payload: bytes) -> None:
-        frame = encode_request(self._sequence, command, payload)
+        frame = encode_request(self._session, self._sequence, command, payload)
         line = len(frame) / self._rate if self._rate else 0.0
         self.transport.write(frame, time.monotonic() + line + MARGIN)
+
+    def _is_answer(self, received: Received, command: CommandCode) -> bool:
+        header = received.header
+        return (header.session, header.sequence, header.command) == (self._session, self._sequence, command)
 
     def _frames(self, deadline: float) -> Iterator[Received]:
         """The whole response frames that arrive until the deadline, or until the device is idle with nothing to say.

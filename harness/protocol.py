@@ -4,7 +4,7 @@ import struct
 from enum import IntEnum, IntFlag
 from typing import NamedTuple, Self
 
-VERSION = 1  # protocol version; a device of another version is refused
+VERSION = 2  # protocol version; a device of another version is refused
 PAYLOAD_LIMIT = 1024  # bytes of payload at most, in either direction
 BUILD_ID_BYTES = 20  # length of the build id, the ELF's GNU note
 MAX_LAYERS = 48  # layers of a network at most, so that a model description fits one frame
@@ -38,6 +38,8 @@ class StatusCode(IntEnum):
     BAD_RANGE = 10
     BAD_VALUE = 11
     NO_DATASET = 12
+    STALE_SESSION = 13
+    OUT_OF_SEQUENCE = 14
 
 
 class TensorCode(IntEnum):
@@ -138,6 +140,8 @@ STATUS_TEXT = {
     StatusCode.BAD_RANGE: "offset and count leave the tensor",
     StatusCode.BAD_VALUE: "-128, or a number outside its range",
     StatusCode.NO_DATASET: "no transfer set lies in flash, it is damaged, or it does not fit the model",
+    StatusCode.STALE_SESSION: "the request is of another session than the last HELLO's; nothing was run",
+    StatusCode.OUT_OF_SEQUENCE: "the request is neither the next one nor the last one again; nothing was run",
 }
 
 
@@ -150,20 +154,21 @@ class Frame(NamedTuple):
     command: int
     status: int
     length: int
+    session: int
 
     def pack(self) -> bytes:
-        """The 8 bytes on the wire."""
-        return struct.pack("<BBHBBH", *self)
+        """The 12 bytes on the wire."""
+        return struct.pack("<BBHBBHI", *self)
 
     @classmethod
     def unpack(cls, data: bytes, offset: int = 0) -> Self:
-        """Reads 8 bytes at `offset`; struct.error where there are fewer."""
-        return cls(*struct.unpack_from("<BBHBBH", data, offset))
+        """Reads 12 bytes at `offset`; struct.error where there are fewer."""
+        return cls(*struct.unpack_from("<BBHBBHI", data, offset))
 
     @staticmethod
     def size() -> int:
         """Bytes on the wire."""
-        return 8
+        return 12
 
 
 class ModelRecord(NamedTuple):
@@ -306,30 +311,10 @@ class FaultRecord(NamedTuple):
         return 40
 
 
-class HelloRequest(NamedTuple):
-    """Request of hello."""
-
-    nonce: int
-
-    def pack(self) -> bytes:
-        """The 4 bytes on the wire."""
-        return struct.pack("<I", *self)
-
-    @classmethod
-    def unpack(cls, data: bytes, offset: int = 0) -> Self:
-        """Reads 4 bytes at `offset`; struct.error where there are fewer."""
-        return cls(*struct.unpack_from("<I", data, offset))
-
-    @staticmethod
-    def size() -> int:
-        """Bytes on the wire."""
-        return 4
-
-
 class HelloResponse(NamedTuple):
     """Response of hello."""
 
-    nonce: int
+    previous: int
     clock_hz: int
     arena_bytes: int
     dataset_bytes: int

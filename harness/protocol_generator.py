@@ -148,7 +148,9 @@ def documentation(protocol: dict[str, Any]) -> str:
     lines = ["# The protocol", "", f"<!-- {NOTICE} -->", ""]
     lines += [
         "All integers are little-endian. A frame is COBS(header, payload, CRC-32) and a zero byte; the host sends one",
-        "request at a time and waits. One that repeats the last sequence number is answered again, not run again.",
+        "request at a time and waits. One that repeats the last sequence number is answered again, not run again;",
+        "one of another session, or of any number but the next, is refused. So a request that was doubled or delayed on",
+        "its way has no effect, however late it comes.",
         "",
     ]
     lines += ["| constant | value | |", "|---|---|---|"]

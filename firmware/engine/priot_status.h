@@ -2,7 +2,7 @@
 #ifndef PRIOT_STATUS_H
 #define PRIOT_STATUS_H
 
-#define PRIOT_VERSION 0x1u /* protocol version; a device of another version is refused */
+#define PRIOT_VERSION 0x2u /* protocol version; a device of another version is refused */
 #define PRIOT_PAYLOAD_LIMIT 0x400u /* bytes of payload at most, in either direction */
 #define PRIOT_BUILD_ID_BYTES 0x14u /* length of the build id, the ELF's GNU note */
 #define PRIOT_MAX_LAYERS 0x30u /* layers of a network at most, so that a model description fits one frame */
@@ -31,6 +31,8 @@ typedef enum {
     PRIOT_STATUS_BAD_RANGE = 10, /* offset and count leave the tensor */
     PRIOT_STATUS_BAD_VALUE = 11, /* -128, or a number outside its range */
     PRIOT_STATUS_NO_DATASET = 12, /* no transfer set lies in flash, it is damaged, or it does not fit the model */
+    PRIOT_STATUS_STALE_SESSION = 13, /* the request is of another session than the last HELLO's; nothing was run */
+    PRIOT_STATUS_OUT_OF_SEQUENCE = 14, /* the request is neither the next one nor the last one again; nothing was run */
 } priot_status;
 
 typedef enum {

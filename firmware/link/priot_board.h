@@ -36,8 +36,7 @@ typedef struct {
     const uint8_t *dataset;   /* where a transfer set may lie, or NULL */
     uint32_t dataset_bytes;   /* how much may be read there */
     uint64_t (*cycles)(void); /* core cycles since start-up; NULL where they are not counted */
-    void (*send)(const uint8_t *bytes, size_t count);
-    void (*reset)(void); /* does not return on a board; NULL where there is nothing to reset */
+    void (*reset)(void);      /* does not return on a board; NULL where there is nothing to reset */
 } priot_board;
 
 #endif

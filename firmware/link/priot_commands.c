@@ -36,7 +36,7 @@ static void copy(uint8_t *to, const uint8_t *from, size_t count) {
 static priot_status run_hello(call *at) {
     const priot_board *board = at->device->board;
     uint8_t *out = at->response;
-    copy(out + PRIOT_HELLO_RESPONSE_NONCE, at->request + PRIOT_HELLO_REQUEST_NONCE, 4);
+    priot_put_u32(out + PRIOT_HELLO_RESPONSE_PREVIOUS, at->device->previous_session);
     priot_put_u32(out + PRIOT_HELLO_RESPONSE_CLOCK_HZ, board->clock_hz);
     priot_put_u32(out + PRIOT_HELLO_RESPONSE_ARENA_BYTES, (uint32_t)at->device->engine.arena_bytes);
     priot_put_u32(out + PRIOT_HELLO_RESPONSE_DATASET_BYTES, board->dataset_bytes);
@@ -321,7 +321,7 @@ static const struct {
     uint16_t request_bytes;
     uint8_t has_tail;
 } COMMANDS[] = {
-    [PRIOT_COMMAND_HELLO] = {run_hello, PRIOT_HELLO_REQUEST_BYTES, 0},
+    [PRIOT_COMMAND_HELLO] = {run_hello, 0, 0},
     [PRIOT_COMMAND_RESET] = {run_reset, 0, 0},
     [PRIOT_COMMAND_LOAD] = {run_load, 0, 1},
     [PRIOT_COMMAND_START] = {run_start, 0, 0},

@@ -4,19 +4,18 @@
 
 #include "priot_dataset.h"
 #include "priot_engine.h"
-#include "priot_frame.h"
 #include "priot_link.h"
 
 struct priot_device {
     const priot_board *board;
     priot_engine engine;
     priot_dataset dataset;
-    priot_receiver receiver;
     uint8_t response[PRIOT_FRAME_DECODED_LIMIT];
     uint8_t
         encoded[PRIOT_FRAME_ENCODED_LIMIT]; /* the last response, kept so that a repeated request is not run again */
     size_t encoded_bytes;
-    uint32_t last_sequence; /* of the last request that was run; above 16 bits: none */
+    uint32_t session, previous_session; /* 0: none */
+    uint16_t last_sequence;             /* of the last request that was run, or of the HELLO before any */
 };
 
 /* Runs one command without a frame around it. request_bytes is at most PRIOT_PAYLOAD_LIMIT; response holds as many and

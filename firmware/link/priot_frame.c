@@ -2,7 +2,7 @@
 
 #include "priot_crc32.h"
 
-static void restart(priot_receiver *receiver) {
+void priot_receiver_init(priot_receiver *receiver) {
     receiver->count = 0;
     receiver->run = 0;
     receiver->has_zero = 0;
@@ -33,7 +33,7 @@ priot_received priot_frame_receive(priot_receiver *receiver, uint8_t byte) {
     if (byte == 0) {
         const int is_empty = receiver->count == 0 && receiver->run == 0 && !receiver->has_zero && !receiver->is_broken;
         const int is_good = !is_empty && is_frame(receiver);
-        restart(receiver);
+        priot_receiver_init(receiver);
         return is_empty ? PRIOT_RECEIVED_NOTHING : is_good ? PRIOT_RECEIVED_FRAME : PRIOT_RECEIVED_GARBAGE;
     }
     if (receiver->run != 0) {

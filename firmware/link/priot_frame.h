@@ -50,6 +50,8 @@ typedef enum {
     PRIOT_RECEIVED_GARBAGE,
 } priot_received;
 
+void priot_receiver_init(priot_receiver *receiver);
+
 /* Takes a byte. On FRAME, decoded[] holds a checked header and payload until the next call; on GARBAGE a delimiter
  * ended something that is no frame. */
 priot_received priot_frame_receive(priot_receiver *receiver, uint8_t byte);

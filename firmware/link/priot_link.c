@@ -1,67 +1,98 @@
 #include "priot_device.h"
 
-#define NO_SEQUENCE 0x10000u
+/* What is answered without touching the kept response: a refusal (layer and value, or nothing) or a HELLO. */
+#define ASIDE_PAYLOAD_BYTES (PRIOT_HELLO_RESPONSE_BYTES + PRIOT_FAULT_RECORD_BYTES)
+
+void priot_line_init(priot_line *line, void (*send)(const uint8_t *bytes, size_t count)) {
+    priot_receiver_init(&line->receiver);
+    line->send = send;
+}
 
 void priot_device_init(priot_device *device, const priot_board *board, uint8_t *arena, size_t arena_bytes) {
     device->board = board;
     device->dataset = (priot_dataset){NULL, NULL, 0, 0, 0};
-    device->receiver.count = 0;
-    device->receiver.run = 0;
-    device->receiver.has_zero = 0;
-    device->receiver.is_broken = 0;
     device->encoded_bytes = 0;
-    device->last_sequence = NO_SEQUENCE;
+    device->session = device->previous_session = 0;
+    device->last_sequence = 0;
     priot_engine_init(&device->engine, arena, arena_bytes);
 }
 
-/* Completes the frame whose payload already lies in `frame`, and sends it from `encoded`; returns its encoded length.
- */
-static size_t respond(const priot_device *device, uint8_t *frame, size_t payload, uint32_t sequence, uint8_t command,
-                      priot_status status, uint8_t *encoded) {
+/* Completes the response to `request` whose payload already lies in `frame`, encodes it and returns its length. */
+static size_t finish(const uint8_t *request, uint8_t *frame, size_t payload, priot_status status, uint8_t *encoded) {
     frame[PRIOT_FRAME_VERSION] = PRIOT_VERSION;
     frame[PRIOT_FRAME_KIND] = PRIOT_KIND_RESPONSE;
-    priot_put_u16(frame + PRIOT_FRAME_SEQUENCE, sequence);
-    frame[PRIOT_FRAME_COMMAND] = command;
+    priot_put_u16(frame + PRIOT_FRAME_SEQUENCE, priot_get_u16(request + PRIOT_FRAME_SEQUENCE));
+    frame[PRIOT_FRAME_COMMAND] = request[PRIOT_FRAME_COMMAND];
     frame[PRIOT_FRAME_STATUS] = (uint8_t)status;
     priot_put_u16(frame + PRIOT_FRAME_LENGTH, (uint32_t)payload);
-    const size_t count = priot_frame_encode(frame, PRIOT_FRAME_BYTES + payload, encoded);
-    device->board->send(encoded, count);
-    return count;
+    priot_put_u32(frame + PRIOT_FRAME_SESSION, priot_get_u32(request + PRIOT_FRAME_SESSION));
+    return priot_frame_encode(frame, PRIOT_FRAME_BYTES + payload, encoded);
 }
 
-/* Something arrived that is no frame. The kept response must survive, so this one is built on the stack: sequence and
- * command 0. */
-static void refuse_garbage(const priot_device *device) {
-    uint8_t frame[PRIOT_FRAME_BYTES + PRIOT_FRAME_CRC_BYTES], encoded[sizeof frame + 4];
-    (void)respond(device, frame, 0, 0, 0, PRIOT_STATUS_BAD_FRAME, encoded);
-}
-
-static void run(priot_device *device) {
-    const uint8_t *header = device->receiver.decoded;
-    const uint32_t sequence = priot_get_u16(header + PRIOT_FRAME_SEQUENCE);
-    const uint8_t command = header[PRIOT_FRAME_COMMAND];
-    if (sequence == device->last_sequence && command != PRIOT_COMMAND_HELLO) {
-        device->board->send(device->encoded, device->encoded_bytes);
-        return;
-    }
+/* Answers a request without touching the kept response. */
+static void answer_aside(priot_device *device, const priot_line *line, const uint8_t *request, priot_status refusal) {
+    uint8_t frame[PRIOT_FRAME_BYTES + ASIDE_PAYLOAD_BYTES + PRIOT_FRAME_CRC_BYTES], encoded[sizeof frame + 4];
     size_t payload = 0;
-    const priot_status status =
-        priot_device_command(device, command, header + PRIOT_FRAME_BYTES, priot_get_u16(header + PRIOT_FRAME_LENGTH),
-                             device->response + PRIOT_FRAME_BYTES, &payload);
-    device->last_sequence = sequence;
-    device->encoded_bytes = respond(device, device->response, payload, sequence, command, status, device->encoded);
-    if (command == PRIOT_COMMAND_RESET && status == PRIOT_STATUS_OK) {
-        device->board->reset();
+    if (refusal == PRIOT_STATUS_OK) {
+        refusal =
+            priot_device_command(device, PRIOT_COMMAND_HELLO, request + PRIOT_FRAME_BYTES,
+                                 priot_get_u16(request + PRIOT_FRAME_LENGTH), frame + PRIOT_FRAME_BYTES, &payload);
+    }
+    line->send(encoded, finish(request, frame, payload, refusal, encoded));
+}
+
+/* Something arrived that is no frame: whose it was is not known. */
+static void refuse_garbage(priot_device *device, const priot_line *line) {
+    static const uint8_t nobody[PRIOT_FRAME_BYTES];
+    answer_aside(device, line, nobody, PRIOT_STATUS_BAD_FRAME);
+}
+
+/* A HELLO that came late or twice must not start its session anew: a request of that session may have run since. */
+static void hello(priot_device *device, const priot_line *line, const uint8_t *request) {
+    const uint32_t session = priot_get_u32(request + PRIOT_FRAME_SESSION);
+    if (session != 0 && session != device->session && priot_get_u16(request + PRIOT_FRAME_LENGTH) == 0) {
+        device->previous_session = device->session;
+        device->session = session;
+        device->last_sequence = (uint16_t)priot_get_u16(request + PRIOT_FRAME_SEQUENCE);
+        device->encoded_bytes = 0;
+    }
+    answer_aside(device, line, request, PRIOT_STATUS_OK);
+}
+
+/* Only the next request of the session is run, and the last one is answered again: so a request that was doubled or
+ * delayed on its way has no effect, however late it comes. */
+static void run(priot_device *device, const priot_line *line) {
+    const uint8_t *request = line->receiver.decoded;
+    const uint16_t sequence = (uint16_t)priot_get_u16(request + PRIOT_FRAME_SEQUENCE);
+    const uint8_t command = request[PRIOT_FRAME_COMMAND];
+    const int is_current = device->session != 0 && priot_get_u32(request + PRIOT_FRAME_SESSION) == device->session;
+    if (is_current && sequence == (uint16_t)(device->last_sequence + 1)) {
+        size_t payload = 0;
+        const priot_status status = priot_device_command(device, command, request + PRIOT_FRAME_BYTES,
+                                                         priot_get_u16(request + PRIOT_FRAME_LENGTH),
+                                                         device->response + PRIOT_FRAME_BYTES, &payload);
+        device->last_sequence = sequence;
+        device->encoded_bytes = finish(request, device->response, payload, status, device->encoded);
+        line->send(device->encoded, device->encoded_bytes);
+        if (command == PRIOT_COMMAND_RESET && status == PRIOT_STATUS_OK) {
+            device->board->reset();
+        }
+    } else if (is_current && sequence == device->last_sequence && device->encoded_bytes != 0) {
+        line->send(device->encoded, device->encoded_bytes);
+    } else if (command == PRIOT_COMMAND_HELLO) {
+        hello(device, line, request);
+    } else {
+        answer_aside(device, line, request, is_current ? PRIOT_STATUS_OUT_OF_SEQUENCE : PRIOT_STATUS_STALE_SESSION);
     }
 }
 
-void priot_link_receive(priot_device *device, uint8_t byte) {
-    switch (priot_frame_receive(&device->receiver, byte)) {
+void priot_link_receive(priot_device *device, priot_line *line, uint8_t byte) {
+    switch (priot_frame_receive(&line->receiver, byte)) {
     case PRIOT_RECEIVED_FRAME:
-        run(device);
+        run(device, line);
         break;
     case PRIOT_RECEIVED_GARBAGE:
-        refuse_garbage(device);
+        refuse_garbage(device, line);
         break;
     case PRIOT_RECEIVED_NOTHING:
         break;

@@ -5,7 +5,8 @@
 #include "priot_status.h"
 
 typedef enum {
-    PRIOT_COMMAND_HELLO = 1, /* Proves what runs. Starts the sequence anew; always run, never answered from memory. */
+    PRIOT_COMMAND_HELLO = 1, /* Proves what runs, and starts the session and the sequence that its header names. Repeated, it is answered and
+changes nothing; in session 0 it is answered and leaves the current session alone. */
     PRIOT_COMMAND_RESET = 2, /* Restarts the device after answering. */
     PRIOT_COMMAND_LOAD = 3, /* Lays a model out in the arena; whatever was there is gone. A model that is refused leaves the old one as it was. */
     PRIOT_COMMAND_START = 4, /* Ends the loading: weights, scores and masks are complete and the first step may come. */
@@ -27,7 +28,8 @@ typedef enum {
 #define PRIOT_FRAME_COMMAND 4u /* u8 */
 #define PRIOT_FRAME_STATUS 5u /* u8 */
 #define PRIOT_FRAME_LENGTH 6u /* u16 */
-#define PRIOT_FRAME_BYTES 8u
+#define PRIOT_FRAME_SESSION 8u /* u32 */
+#define PRIOT_FRAME_BYTES 12u
 
 /* The head of a model's description; `layers` layer records follow. */
 #define PRIOT_MODEL_RECORD_MODE 0u /* u8 */
@@ -89,12 +91,8 @@ typedef enum {
 #define PRIOT_FAULT_RECORD_OPERATION 36u /* u32 */
 #define PRIOT_FAULT_RECORD_BYTES 40u
 
-/* Request of hello. */
-#define PRIOT_HELLO_REQUEST_NONCE 0u /* u32 */
-#define PRIOT_HELLO_REQUEST_BYTES 4u
-
 /* Response of hello. */
-#define PRIOT_HELLO_RESPONSE_NONCE 0u /* u32 */
+#define PRIOT_HELLO_RESPONSE_PREVIOUS 0u /* u32 */
 #define PRIOT_HELLO_RESPONSE_CLOCK_HZ 4u /* u32 */
 #define PRIOT_HELLO_RESPONSE_ARENA_BYTES 8u /* u32 */
 #define PRIOT_HELLO_RESPONSE_DATASET_BYTES 12u /* u32 */

@@ -45,7 +45,7 @@ class NoCommand(IntEnum):
 
 # Of commands whose requests have one length only.
 REQUEST_BYTES = {
-    CommandCode.HELLO: 4,
+    CommandCode.HELLO: 0,
     CommandCode.RESET: 0,
     CommandCode.START: 0,
     CommandCode.READ: 8,
@@ -209,6 +209,8 @@ def test_any_request_is_answered(
         assert status in set(StatusCode) - {StatusCode.BAD_FRAME}
         assert status == StatusCode.OK or len(answer) == 8
         statuses[command, StatusCode(status)] = True
+        if (command, status) == (CommandCode.RESET, StatusCode.OK):
+            device.link.hello()
         event(f"{StatusCode(status).name}")
     if not any(command in CHANGES and status == StatusCode.OK for command, status in statuses):
         watched.expect_untouched()

@@ -73,21 +73,26 @@ def test_cobs_refuses_what_the_package_refuses(encoded: bytes) -> None:
     assert cobs_decode(encoded) == expected
 
 
-@given(sequence=st.integers(0, 0xFFFF), command=st.integers(0, 255), payload=st.binary(max_size=PAYLOAD_LIMIT))
-@example(sequence=0xFFFF, command=255, payload=b"\1" * PAYLOAD_LIMIT)
-def test_request_round_trip(sequence: int, command: int, payload: bytes) -> None:
+@given(
+    session=st.integers(0, 2**32 - 1),
+    sequence=st.integers(0, 0xFFFF),
+    command=st.integers(0, 255),
+    payload=st.binary(max_size=PAYLOAD_LIMIT),
+)
+@example(session=2**32 - 1, sequence=0xFFFF, command=255, payload=b"\1" * PAYLOAD_LIMIT)
+def test_request_round_trip(session: int, sequence: int, command: int, payload: bytes) -> None:
     """A request has a zero byte at either end and no other, and says what went in."""
-    encoded = encode_request(sequence, command, payload)
+    encoded = encode_request(session, sequence, command, payload)
     assert (encoded[0], encoded[-1], encoded.count(0)) == (0, 0, 2)
     assert len(encoded) - 2 <= ENCODED_LIMIT
-    header = Frame(VERSION, KindCode.REQUEST, sequence, command, 0, len(payload))
+    header = Frame(VERSION, KindCode.REQUEST, sequence, command, 0, len(payload), session)
     assert accepted(encoded) == [Received(header, payload)]
 
 
 @pytest.mark.parametrize("payload", [b"", b"\0\1\2\0", bytes(range(40))], ids=["empty", "short", "longer"])
 def test_every_damage_of_one_byte_is_seen(payload: bytes) -> None:
     """Any byte replaced, dropped or added, anywhere: the receiver finds the frame itself or none."""
-    stream = encode_request(0x1234, CommandCode.WRITE, payload)
+    stream = encode_request(0x12345678, 0x1234, CommandCode.WRITE, payload)
     whole = accepted(stream)
     assert len(whole) == 1
     for at in range(len(stream) + 1):
@@ -102,7 +107,7 @@ def test_every_damage_of_one_byte_is_seen(payload: bytes) -> None:
 @given(data=st.data(), payload=st.binary(min_size=200, max_size=PAYLOAD_LIMIT) | st.just(b"\1" * 600))
 def test_damage_of_long_frames_is_seen(data: st.DataObject, payload: bytes) -> None:
     """The same for frames of several blocks, where a changed code moves zeros about."""
-    stream = encode_request(7, CommandCode.WRITE, payload)
+    stream = encode_request(5, 7, CommandCode.WRITE, payload)
     whole = accepted(stream)
     codes = [1, 256, 511]  # where the first block's code lies, and those of full blocks
     at = data.draw(st.integers(1, len(stream) - 2) | st.sampled_from([code for code in codes if code < len(stream)]))
@@ -127,6 +132,6 @@ def test_too_short_is_no_frame(length: int) -> None:
 )
 def test_wrong_version_or_length_is_no_frame(change: dict[str, int]) -> None:
     """The CRC alone does not make a frame."""
-    header = Frame(VERSION, KindCode.RESPONSE, 1, CommandCode.STATE, 0, 3)
+    header = Frame(VERSION, KindCode.RESPONSE, 1, CommandCode.STATE, 0, 3, 9)
     assert decode_frame(framed(header.pack() + b"abc")) == Received(header, b"abc")
     assert decode_frame(framed(header._replace(**change).pack() + b"abc")) is None

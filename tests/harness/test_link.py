@@ -11,7 +11,7 @@ from priot_hil.harness import link as link_module
 from priot_hil.harness.errors import LinkLost
 from priot_hil.harness.frames import ENCODED_LIMIT, Received, cobs_encode, decode_frame
 from priot_hil.harness.link import MARGIN, TRIES, Link
-from priot_hil.harness.protocol import VERSION, CommandCode, Frame, HelloRequest, HelloResponse, KindCode, StatusCode
+from priot_hil.harness.protocol import VERSION, CommandCode, Frame, HelloResponse, KindCode, StatusCode
 
 Script = Callable[[Received], list[bytes]]
 RIGHT = (StatusCode.OK, b"right")
@@ -71,7 +71,7 @@ def silence(_: Received) -> list[bytes]:
 
 def bad_frame(request: Received) -> bytes:
     """What the device says when something arrived that is no frame."""
-    return response(request, b"", status=StatusCode.BAD_FRAME, sequence=0, command=0)
+    return response(request, b"", status=StatusCode.BAD_FRAME, sequence=0, command=0, session=0)
 
 
 def damaged(request: Received) -> bytes:
@@ -81,19 +81,14 @@ def damaged(request: Received) -> bytes:
     return bytes(answer)
 
 
-def hello_payload(nonce: int) -> bytes:
+def hello_payload(previous: int = 0) -> bytes:
     """A device's answer to HELLO."""
-    return HelloResponse(nonce, 0, 4096, 0, 0, 1024, 0, 0, bytes(20), bytes(8), b"scripted".ljust(16, b"\0")).pack()
-
-
-def nonce_of(request: Received) -> int:
-    """What a HELLO asks to have repeated."""
-    return HelloRequest.unpack(request.payload).nonce
+    return HelloResponse(previous, 0, 4096, 0, 0, 1024, 0, 0, bytes(20), bytes(8), b"scripted".ljust(16, b"\0")).pack()
 
 
 def hello(request: Received, wrong: int = 0) -> list[bytes]:
-    """Answers with the nonce that it was given, or with one that differs in the bits of `wrong`."""
-    return [response(request, hello_payload(nonce_of(request) ^ wrong))]
+    """Answers in the session that it was given, or in one that differs in the bits of `wrong`."""
+    return [response(request, hello_payload(), session=request.header.session ^ wrong)]
 
 
 # What may arrive before the answer: it is passed over, and nothing is asked again.
@@ -106,6 +101,7 @@ BEFORE: dict[str, Callable[[Received], bytes]] = {
     "cut answer": lambda request: response(request)[:-4],
     "older answer": lambda request: response(request, b"old", sequence=request.header.sequence - 1),
     "newer answer": lambda request: response(request, b"new", sequence=request.header.sequence + 1),
+    "answer of another session": lambda request: response(request, b"other", session=request.header.session ^ 1),
     "answer to another command": lambda request: response(request, b"other", command=CommandCode.PREDICT),
     "answer of another version": lambda request: response(request, b"other", version=VERSION + 1),
     "log": lambda request: response(request, b"hello", kind=KindCode.LOG),
@@ -187,15 +183,14 @@ def test_a_link_is_lost_after_the_last_try(script: Script) -> None:
     assert not isinstance(caught.value, Exception)
 
 
-def test_numbers_wrap(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_numbers_wrap() -> None:
     """After 65535 comes 0, which a damaged request is answered with, too."""
-    monkeypatch.setattr("secrets.randbits", lambda _: 0x1FFFF)
-    transport = Scripted(hello, lambda request: [bad_frame(request)], right, right)
+    transport = Scripted(hello, *[right] * 0xFFFF, lambda request: [bad_frame(request)], right, right)
     link = Link(transport)
     link.hello()
-    assert link.request(CommandCode.STATE, b"") == RIGHT
-    assert link.request(CommandCode.STATE, b"") == RIGHT
-    assert [request.header.sequence for request in transport.requests] == [0xFFFF, 0, 0, 1]
+    for _ in range(0xFFFF + 2):
+        assert link.request(CommandCode.STATE, b"") == RIGHT
+    assert [request.header.sequence for request in transport.requests][-4:] == [0xFFFF, 0, 0, 1]
 
 
 def test_a_slow_line_gets_the_time_it_needs() -> None:
@@ -205,7 +200,7 @@ def test_a_slow_line_gets_the_time_it_needs() -> None:
     Link(transport, bytes_per_second=10.0).request(CommandCode.STATE, b"x" * 100, budget=7.0)
     took = time.monotonic() - before
     write, read = (deadline - before - MARGIN for deadline in transport.deadlines[:2])
-    assert 11.2 <= write <= 11.8 + took  # 8 + 100 + 4 bytes, and what COBS and delimiters add
+    assert 11.6 <= write <= 12.2 + took  # 12 + 100 + 4 bytes, and what COBS and delimiters add
     assert ENCODED_LIMIT / 10 + 7 <= read <= ENCODED_LIMIT / 10 + 7 + took
 
 
@@ -231,11 +226,11 @@ def test_noise_without_end_keeps_the_deadline(monkeypatch: pytest.MonkeyPatch) -
 def test_hello_throws_stale_bytes_away() -> None:
     """Half a frame, and answers to the commands and to the HELLO of an earlier host."""
     transport = Scripted(hello, right)
-    earlier = Received(Frame(VERSION, KindCode.REQUEST, 3, CommandCode.STATE, 0, 0), b"")
+    earlier = Received(Frame(VERSION, KindCode.REQUEST, 0, CommandCode.STATE, 0, 0, 7), b"")
     stale = response(earlier, hello_payload(1), command=CommandCode.HELLO)
     transport.incoming.extend([b"\x05\x22", response(earlier), stale, b"\x09"])
     link = Link(transport)
-    assert link.hello() == hello_payload(nonce_of(transport.requests[0]))
+    assert link.hello() == hello_payload()
     assert len(transport.requests) == 1
     assert link.request(CommandCode.STATE, b"") == RIGHT
 
@@ -248,13 +243,14 @@ def test_hello_ends_what_was_half_sent() -> None:
 
 
 @pytest.mark.parametrize("wrong", [1, 0x10000, 0xFFFFFFFF])
-def test_hello_insists_on_its_nonce(wrong: int) -> None:
-    """An answer with another one is nobody's; each try has a nonce of its own, and the last tells how it ended."""
+def test_hello_insists_on_its_session(wrong: int) -> None:
+    """An answer of another one is nobody's; each try names the same session, and the last tells how it ended."""
     transport = Scripted(*[lambda request: hello(request, wrong)] * 9)
     expected = rf"^scripted does not answer: expected a HELLO of protocol {VERSION}, .* in {TRIES} tries; check the dev"
     with pytest.raises(LinkLost, match=expected):
         Link(transport).hello()
-    assert len({request.payload for request in transport.requests}) == len(transport.requests) == TRIES
+    assert transport.requests == [transport.requests[0]] * TRIES
+    assert transport.requests[0].header.session != 0
 
 
 @pytest.mark.parametrize(
@@ -264,27 +260,15 @@ def test_hello_insists_on_its_nonce(wrong: int) -> None:
         lambda request: hello(request, 1),
         lambda request: [damaged(request)],
         lambda request: [response(request, b"short")],
-        lambda request: [response(request, hello_payload(nonce_of(request)), command=CommandCode.STATE)],
+        lambda request: [response(request, hello_payload(), command=CommandCode.STATE)],
     ],
-    ids=["silence", "another nonce", "damaged", "short", "another command"],
+    ids=["silence", "another session", "damaged", "short", "another command"],
 )
 def test_hello_tries_again(script: Script) -> None:
     """The second try's answer counts, and is returned whole."""
     transport = Scripted(script, hello)
-    payload = Link(transport).hello()
-    assert payload == hello_payload(nonce_of(transport.requests[1]))
-
-
-def test_hello_does_not_take_a_late_answer() -> None:
-    """What answers the first try is thrown away when the second one begins."""
-    late: list[bytes] = []
-
-    def too_late(request: Received) -> list[bytes]:
-        late.extend(hello(request))
-        return []
-
-    transport = Scripted(too_late, lambda request: late + hello(request))
-    assert HelloResponse.unpack(Link(transport).hello()).nonce == nonce_of(transport.requests[1])
+    assert Link(transport).hello() == hello_payload()
+    assert len(transport.requests) == 2
 
 
 def test_hello_tries_again_on_a_quiet_line() -> None:

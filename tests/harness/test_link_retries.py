@@ -15,7 +15,7 @@ from priot_hil.harness.engines import DeviceEngine
 from priot_hil.harness.errors import LinkLost
 from priot_hil.harness.frames import cobs_decode
 from priot_hil.harness.link import TRIES
-from priot_hil.harness.protocol import CommandCode, Frame, HelloResponse
+from priot_hil.harness.protocol import CommandCode, Frame
 from priot_hil.harness.strategies import Run
 from priot_hil.harness.transports import Transport
 from priot_hil.reference.reference_engine import ReferenceEngine
@@ -163,19 +163,6 @@ def test_a_lost_link_leaves_a_device_that_can_be_used(
         undisturbed.train_step(run.images[step], int(run.labels[step]))
     assert engine.state_crc() == undisturbed.state_crc()
     train(engine, line, replace_seed(run), [[]] * 3)
-
-
-def test_hello_is_never_answered_from_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Not even under the number of the request before: its answer is for this nonce."""
-    engine = open_process()
-    assert isinstance(engine.device, LinkDevice)
-    link = engine.device.link
-    link.transport = line = BadLine(link.transport, CommandCode.HELLO)
-    for nonce in (0x10007, 0x20007):
-        monkeypatch.setattr("secrets.randbits", lambda _, nonce=nonce: nonce)
-        assert HelloResponse.unpack(link.hello()).nonce == nonce
-    assert line.sent == [7, 7]
-    engine.close()
 
 
 def replace_seed(run: Run) -> Run:

@@ -13,12 +13,6 @@ typedef struct {
 static const uint8_t build_id[PRIOT_BUILD_ID_BYTES] = PRIOT_HOST_BUILD_ID;
 static const uint8_t unique_id[8];
 
-/* Nobody reads frames here. */
-static void discard(const uint8_t *bytes, size_t count) {
-    (void)bytes;
-    (void)count;
-}
-
 size_t priot_host_bytes(void) {
     return sizeof(host);
 }
@@ -31,7 +25,6 @@ void priot_host_create(void *memory, uint8_t *arena, size_t arena_bytes) {
         .build_id = build_id,
         .unique_id = unique_id,
         .capabilities = PRIOT_CAPABILITY_DATASET,
-        .send = discard,
     };
     priot_device_init(&self->device, &self->board, arena, arena_bytes);
 }

@@ -22,6 +22,7 @@ static alignas(8) uint8_t arena[ARENA_BYTES];
 static const uint8_t build_id[PRIOT_BUILD_ID_BYTES] = PRIOT_HOST_BUILD_ID;
 static const uint8_t unique_id[8];
 static priot_device device;
+static priot_line line;
 static bool restart;
 
 /* A host that has gone away takes its process along. */
@@ -76,16 +77,16 @@ int main(int argc, char **argv) {
         .reset_cause = PRIOT_RESET_POWER_ON,
         .dataset = dataset,
         .dataset_bytes = dataset_bytes,
-        .send = send,
         .reset = reset,
     };
     priot_device_init(&device, &board, arena, sizeof arena);
+    priot_line_init(&line, send);
     while ((count = read(STDIN_FILENO, bytes, sizeof bytes)) != 0) {
         if (count < 0 && errno != EINTR) {
             return 1;
         }
         for (ssize_t i = 0; i < count; ++i) {
-            priot_link_receive(&device, bytes[i]);
+            priot_link_receive(&device, &line, bytes[i]);
             if (restart) {
                 restart = false;
                 board.reset_cause = PRIOT_RESET_REQUESTED;

@@ -17,6 +17,7 @@ static const uint8_t unique_id[8];
 
 static priot_board board;
 static priot_device device;
+static priot_line uart_line;
 
 int main(void) {
     clocks_start();
@@ -32,15 +33,15 @@ int main(void) {
         .dataset = DATASET,
         .dataset_bytes = DATASET_BYTES,
         .cycles = clocks_cycles,
-        .send = uart_send,
         .reset = reset_request,
     };
     priot_device_init(&device, &board, __arena_start, (size_t)(__arena_end - __arena_start));
+    priot_line_init(&uart_line, uart_send);
     for (;;) {
         uint8_t byte;
         uart_wait();
         while (uart_take(&byte)) {
-            priot_link_receive(&device, byte);
+            priot_link_receive(&device, &uart_line, byte);
         }
     }
 }
