@@ -7,13 +7,14 @@ from pathlib import Path
 from priot_hil.reference.errors import InputError
 from priot_hil.reference.reference_engine import ReferenceEngine
 
+from .booted import BootedRp2040
 from .device import LibraryDevice, LinkDevice
 from .engines import DeviceEngine
 from .firmware import build
 from .link import Link
 from .transports.emulator import EmulatorTransport
 from .transports.process import ProcessTransport
-from .transports.rp2040py import Rp2040pyTransport
+from .transports.rp2040py import Line, Rp2040pyTransport
 
 DATASET_FLASH_BYTES = 0x1A0000  # a Pico's flash behind the program
 DATASET_FLASH_OFFSET = 0x60000  # where firmware/boards/rp2040 looks for a transfer set
@@ -57,15 +58,16 @@ def open_emulated(elf: Path, build_id: bytes) -> DeviceEngine:
     return DeviceEngine(LinkDevice(Link(transport), elf, build_id, write_flash), "emulator")
 
 
-def open_rp2040py() -> DeviceEngine:
+def open_rp2040py(line: Line = "uart") -> DeviceEngine:
     """The flash image on rp2040py, started by the bootrom and our boot2."""
     image = build("rp2040").flash
-    transport = Rp2040pyTransport(image.uf2)
+    transport = Rp2040pyTransport(BootedRp2040(image.uf2), line)
 
     def write_flash(data: bytes) -> None:
         transport.machine.write_flash(DATASET_FLASH_OFFSET, data)
 
-    return DeviceEngine(LinkDevice(Link(transport), image.elf, image.build_id, write_flash), "rp2040py")
+    name = "rp2040py" if line == "uart" else f"rp2040py:{line}"
+    return DeviceEngine(LinkDevice(Link(transport), image.elf, image.build_id, write_flash), name)
 
 
 DEVICES: dict[str, Callable[[], DeviceEngine | ReferenceEngine]] = {
@@ -74,6 +76,7 @@ DEVICES: dict[str, Callable[[], DeviceEngine | ReferenceEngine]] = {
     "emulator": open_emulator,
     "process": open_process,
     "rp2040py": open_rp2040py,
+    "rp2040py:usb": lambda: open_rp2040py("usb"),
 }
 
 
