@@ -12,7 +12,6 @@ from priot_hil.harness.transports.emulator import EmulatorTransport
 from priot_hil.harness.transports.process import ProcessTransport
 
 POWER_ON, REQUESTED, FAULT = 0, 1, 2
-LOST_OFFSET = 8  # of `lost` in uart.c's ring
 UNDEFINED_INSTRUCTION = b"\x00\xde"
 
 
@@ -80,7 +79,7 @@ def test_bytes_that_do_not_fit_are_counted(emulated: tuple[Link, EmulatorTranspo
     machine = transport.machine
 
     def lost() -> int:
-        return int.from_bytes(machine.read(machine.symbols["ring"] + LOST_OFFSET, 4), "little")
+        return int.from_bytes(machine.read(machine.symbols["lost"], 4), "little")
 
     hello(link)
     assert lost() == 0

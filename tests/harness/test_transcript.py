@@ -5,10 +5,10 @@ import time
 from pathlib import Path
 
 import pytest
+from harness.serial_boards import golden
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.serial_boards import golden
 from priot_hil.harness import sessions
 from priot_hil.harness.capsule import read_capsule
 from priot_hil.harness.device import LinkDevice
