@@ -9,6 +9,7 @@ from priot_hil.reference.errors import InputError
 from priot_hil.reference.reference_engine import ReferenceEngine
 
 from .boards_on_ports import open_pool
+from .booted import BootedRp2040
 from .device import LibraryDevice, LinkDevice
 from .device_kinds import DEFAULT_OPTIONS, DeviceKind, DeviceOptions, OpenedEngine
 from .engines import DeviceEngine
@@ -17,6 +18,7 @@ from .link import Link
 from .transports.emulator import EmulatorTransport
 from .transports.process import ProcessTransport
 from .transports.replay import ReplayTransport
+from .transports.rp2040py import Line, Rp2040pyTransport
 
 PORT = re.compile(r"/.+|COM\d+|serial:.+|[a-z0-9]+://.+")
 PORTS = "/dev/ttyACM0, COM3, serial:NUMBER, serial:*, a pyserial URL"
@@ -63,6 +65,18 @@ def open_emulated(elf: Path, build_id: bytes) -> DeviceEngine:
     return DeviceEngine(LinkDevice(Link(transport), {build_id: elf}, write_flash), "emulator")
 
 
+def open_rp2040py(line: Line, _: DeviceOptions = DEFAULT_OPTIONS) -> DeviceEngine:
+    """The flash image on rp2040py, started by the bootrom and our boot2."""
+    image = build("rp2040").flash
+    transport = Rp2040pyTransport(BootedRp2040(image.uf2), line)
+
+    def write_flash(data: bytes) -> None:
+        transport.machine.write_flash(DATASET_FLASH_OFFSET, data)
+
+    name = "rp2040py" if line == "uart" else f"rp2040py:{line}"
+    return DeviceEngine(LinkDevice(Link(transport), {image.build_id: image.elf}, write_flash), name)
+
+
 def open_replay(path: str, _: DeviceOptions = DEFAULT_OPTIONS) -> DeviceEngine:
     """A transcript as a device."""
     link = Link(ReplayTransport(Path(path)))
@@ -75,6 +89,8 @@ DEVICES: dict[str, DeviceKind] = {
     "host": DeviceKind(open_host),
     "emulator": DeviceKind(open_emulator),
     "process": DeviceKind(open_process),
+    "rp2040py": DeviceKind(partial(open_rp2040py, "uart"), is_slow=True),
+    "rp2040py:usb": DeviceKind(partial(open_rp2040py, "usb"), is_slow=True),
 }
 
 

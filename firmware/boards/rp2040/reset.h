@@ -10,7 +10,10 @@ priot_reset_cause reset_cause(void);
 /* The last HardFault since power came on, or NULL. */
 const priot_fault *reset_fault(void);
 
-/* Starts the image anew, once the UART has sent what it holds. */
+/* Starts the image anew, once both lines have sent what they hold. */
 _Noreturn void reset_request(void);
+
+/* Restarts as the bootrom's USB loader, which takes a new image; as the image where there is no bootrom. */
+_Noreturn void reset_to_loader(void);
 
 #endif

@@ -2,6 +2,8 @@
  * There is no .data to copy; the linker scripts refuse any. */
 #include "image.h"
 #include "uart.h"
+#include "usb_controller.h"
+#include "usb_registers.h"
 
 typedef void (*handler)(void);
 
@@ -23,11 +25,11 @@ typedef struct {
 __attribute__((section(".vectors"), used)) const vector_table priot_vectors = {
     .stack = __stack_top,
     .system = {priot_entry, priot_fault_entry, priot_fault_entry, FAULTS_12},
-    .interrupt = {FAULTS_12, FAULTS_4, FAULTS_4, uart_interrupt, priot_fault_entry, priot_fault_entry,
-                  priot_fault_entry, FAULTS_4, FAULTS_4},
+    .interrupt = {FAULTS_4, priot_fault_entry, usb_interrupt, priot_fault_entry, priot_fault_entry, FAULTS_12,
+                  uart_interrupt, priot_fault_entry, priot_fault_entry, priot_fault_entry, FAULTS_4, FAULTS_4},
 };
 
-_Static_assert(UART0_VECTOR == 20, "uart_interrupt stands at its place above");
+_Static_assert(USBCTRL_IRQ == 5 && UART0_IRQ == 20, "their handlers stand at their places above");
 
 _Noreturn void priot_start(void) {
     for (uint32_t *to = __bss_start; to < __bss_end; ++to) {
