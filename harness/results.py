@@ -102,7 +102,7 @@ class Results:
         return "\n".join(lines) + "\n"
 
 
-def test_without(device: str, test: str) -> str:
+def without_device(device: str, test: str) -> str:
     """A test's id without its device, so that the same test has one name on all."""
     return re.sub(rf"(\[|-){re.escape(device)}(-|\])", _joined, test, count=1)
 

@@ -7,10 +7,10 @@ import pytest
 
 from priot_hil.harness.devices import find_device
 from priot_hil.harness.files import write_aside
-from priot_hil.harness.results import Board, Outcome, Result, Results, test_without
+from priot_hil.harness.results import Board, Outcome, Result, Results, without_device
 
 from .options import DEVICES_KEY, OPTIONS_KEY, worker_input
-from .selection import LONG_KEY, test_id
+from .selection import LONG_KEY, id_of
 
 LONG = "priot_long"
 
@@ -70,7 +70,7 @@ class Reporter:
             self._results.add_board(device, board)
 
     def _add(self, test: str, device: str, result: Result) -> None:
-        self._results.add(test_without(test_id(device), test), device, result)
+        self._results.add(without_device(id_of(device), test), device, result)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from priot_hil.harness.capabilities import NAMES, missing
 from priot_hil.harness.devices import find_device
+from priot_hil.reference.errors import InputError
 
 from .options import DEVICES_KEY
 
@@ -16,10 +17,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Runs each test that takes an engine on every device asked for."""
     if "engine" in metafunc.fixturenames:
         devices: tuple[str, ...] = metafunc.config.stash[DEVICES_KEY]
-        metafunc.parametrize("engine", devices, ids=map(test_id, devices), indirect=True, scope="session")
+        metafunc.parametrize("engine", devices, ids=map(id_of, devices), indirect=True, scope="session")
 
 
-def test_id(device: str) -> str:
+def id_of(device: str) -> str:
     """What a test's id calls a device: without slashes, which pytest takes for folders."""
     return device.replace("/dev/", "").replace("/", "-")
 
@@ -68,7 +69,6 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 def _check_needs(item: pytest.Item) -> None:
     for marker in item.iter_markers("needs"):
         if unknown := [need for need in marker.args if need not in NAMES]:
-            known = ", ".join(NAMES)
-            raise pytest.UsageError(
-                f"{item.nodeid}: needs: expected names out of {known}, got {unknown}; correct the test."
-            )
+            expected, got = f"names out of {', '.join(NAMES)}", ", ".join(map(str, unknown))
+            error = InputError.about(f"{item.nodeid} needs", expected=expected, got=got, do="correct the test")
+            raise pytest.UsageError(str(error))

@@ -79,7 +79,7 @@ def run(pytester: pytest.Pytester, boards: list[Board], monkeypatch: pytest.Monk
 
     def on(devices: str, *arguments: str) -> pytest.RunResult:
         command = ("--any-build", "--junitxml=junit.xml", "-p", "no:cacheprovider", f"--device={devices}", *arguments)
-        return pytester.runpytest_subprocess(*command, timeout=60)
+        return pytester.runpytest_subprocess(*command, timeout=300)
 
     return on
 
