@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from harness import serial_boards
+import serial_boards
 from priot_hil.harness.boards_on_ports import NoBoard, open_pool
 from priot_hil.harness.device_kinds import DeviceOptions
 from priot_hil.harness.quarantine import Quarantine
