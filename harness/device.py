@@ -2,7 +2,7 @@
 
 import ctypes
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import IntEnum
 from pathlib import Path
 from typing import Protocol
@@ -62,6 +62,11 @@ class Device(Protocol):
         """
         ...
 
+    @property
+    def takes_dataset(self) -> bool:
+        """Whether `put_dataset` has a way to the device's flash."""
+        ...
+
     def close(self) -> None:
         """Lets go of the device."""
         ...
@@ -88,8 +93,7 @@ class LinkDevice:
 
     Args:
         link: Owned and closed by the device.
-        elf: The firmware's image, for the names of functions.
-        build_id: Of the firmware that the device is expected to run.
+        images: The ELF files that the device may run by their build ids; they give functions their names.
         write_flash: Puts bytes into the device's dataset flash; None where the host cannot reach it.
         any_build: Accept another firmware than the one built here.
 
@@ -100,24 +104,41 @@ class LinkDevice:
     def __init__(
         self,
         link: Link,
-        elf: Path,
-        build_id: bytes,
+        images: Mapping[bytes, Path],
         write_flash: Callable[[bytes], None] | None = None,
         any_build: bool = False,
     ) -> None:
         self.name = link.name
         self.link = link
-        self._elf = elf
+        self._images = images
         self._write_flash = write_flash
-        self.hello = HelloResponse.unpack(link.hello())
-        if self.hello.build_id != build_id and not any_build:
-            raise LinkLost(
-                f"{self.name} runs build {self.hello.build_id.hex()[:12]}, this checkout built "
-                f"{build_id.hex()[:12]}; put the built firmware on the device, or accept any build"
-            )
+        try:
+            self.hello = HelloResponse.unpack(link.hello())
+            if self.hello.build_id not in images and not any_build:
+                built = " or ".join(build_id.hex()[:12] for build_id in images)
+                raise LinkLost(
+                    f"{self.name} runs build {self.hello.build_id.hex()[:12]}, this checkout built {built}; "
+                    f"flash it with `invoke flash --device {self.name}`, or accept it with `--any-build`"
+                )
+        except (LinkLost, DeviceFault, EmulationStuck) as error:
+            link.transcript.name_in(error)
+            link.close()
+            raise
 
     def command(self, command: CommandCode, payload: bytes = b"", budget: float = 0.0) -> bytes:
         """See `Device`."""
+        try:
+            return self._command(command, payload, budget)
+        except (LinkLost, DeviceFault, EmulationStuck) as error:
+            self.link.transcript.name_in(error)
+            raise
+
+    @property
+    def takes_dataset(self) -> bool:
+        """See `Device`."""
+        return self._write_flash is not None
+
+    def _command(self, command: CommandCode, payload: bytes, budget: float) -> bytes:
         try:
             status, answer = self.link.request(command, payload, budget)
         except LinkLost:
@@ -153,6 +174,7 @@ class LinkDevice:
 
     def close(self) -> None:
         """See `Device`."""
+        self.link.transcript.write()
         self.link.close()
 
     def _find_out_why(self, command: CommandCode) -> None:
@@ -175,8 +197,10 @@ class LinkDevice:
         fault = FaultRecord.unpack(payload, HelloResponse.size())
         registers = fault._asdict()
         kernel = code_name(OperationCode, fault.operation) if fault.operation else "no kernel"
+        elf = self._images.get(self.hello.build_id)
+        place = "an unknown build's function" if elf is None else symbolize(elf, fault.pc)
         raise DeviceFault(
-            f"{self.name}: HardFault during {command.name.lower()} at {symbolize(self._elf, fault.pc)} "
+            f"{self.name}: HardFault during {command.name.lower()} at {place} "
             f"(pc {fault.pc:#010x}, lr {fault.lr:#010x}; {kernel} of stage {fault.stage}); the device has restarted",
             pc=fault.pc,
             registers=registers,
@@ -192,6 +216,7 @@ class LibraryDevice:
     """
 
     name = "host"
+    takes_dataset = True
 
     def __init__(self, path: Path, arena_bytes: int = HOST_ARENA_BYTES) -> None:
         self._library = ctypes.CDLL(str(path))

@@ -149,8 +149,8 @@ def documentation(protocol: dict[str, Any]) -> str:
     lines += [
         "All integers are little-endian. A frame is COBS(header, payload, CRC-32) and a zero byte; the host sends one",
         "request at a time and waits. One that repeats the last sequence number is answered again, not run again;",
-        "one of another session, or of any number but the next, is refused. So a request that was doubled or delayed on",
-        "its way has no effect, however late it comes.",
+        "one of another session, or of any number but the next, is refused. So a request that was doubled or delayed",
+        "on its way has no effect, however late it comes.",
         "",
     ]
     lines += ["| constant | value | |", "|---|---|---|"]

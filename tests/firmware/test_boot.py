@@ -5,10 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from priot_hil.harness.errors import LinkLost
 from priot_hil.harness.firmware import HostFirmware, Image, symbolize
 from priot_hil.harness.link import Link
-from priot_hil.harness.protocol import CommandCode, FaultRecord, HelloResponse
+from priot_hil.harness.protocol import CommandCode, FaultRecord, HelloResponse, StatusCode
 from priot_hil.harness.transports.emulator import EmulatorTransport
 from priot_hil.harness.transports.process import ProcessTransport
 
@@ -62,8 +61,7 @@ def test_fault_is_reported(image: Image, emulated: tuple[Link, EmulatorTransport
     place = machine.symbols["run_state"] & ~1
     whole = machine.read(place, 2)
     machine.write(place, UNDEFINED_INSTRUCTION)
-    with pytest.raises(LinkLost):
-        link.request(CommandCode.STATE, b"")
+    assert link.request(CommandCode.STATE, b"") == (StatusCode.STALE_SESSION, b"")
     machine.write(place, whole)
     record, report = hello(link)
     fault = FaultRecord.unpack(report)

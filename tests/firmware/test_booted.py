@@ -76,7 +76,11 @@ def test_touches_nothing_that_is_not_modelled_but_this(flash: Image) -> None:
         *("PLL_USB_BASE: write to 0x8: 0x64", "PLL_USB_BASE: write to 0xc: 0x55000"),  # 12 MHz * 100 / 5 / 5
     ]
     others = [line for line in complaints if not line.startswith("PLL")]
-    bootrom = ("CLOCKS_BASE: Unimplemented peripheral write to 0xa", "SYSCFG: Unimplemented peripheral write to 0x4", "SSI:")
+    bootrom = (
+        "CLOCKS_BASE: Unimplemented peripheral write to 0xa",
+        "SYSCFG: Unimplemented peripheral write to 0x4",
+        "SSI:",
+    )
     assert [line for line in others if not line.startswith(bootrom)] == [
         "UART0: Unimplemented peripheral write to 0x34: 0x10",  # the FIFO's level
     ]
