@@ -55,7 +55,7 @@ def test_no_byte_is_lost_where_the_ring_is_full(cable: Cable) -> None:
 
 def test_a_transfer_ends_with_a_short_packet(cable: Cable, board: BoardFirmware) -> None:
     """Also one that fills its packets: an empty one follows. Answers of all lengths, modulo a packet."""
-    device = LinkDevice(cable.usb, board.flash.elf, board.flash.build_id)
+    device = LinkDevice(cable.usb, {board.flash.build_id: board.flash.elf})
     capsule = read_capsule(CAPSULE)
     DeviceEngine(device, "usb").load(capsule.model, capsule.method, capsule.state)
     packets: list[bytes] = []
@@ -91,7 +91,8 @@ def test_both_lines_in_one_session(cable: Cable) -> None:
 
 def test_halves_of_two_frames_on_two_lines(cable: Cable) -> None:
     """Each line has a receiver of its own."""
-    hello, state = (encode_request(SESSION, n, code, b"") for n, code in enumerate((CommandCode.HELLO, CommandCode.STATE)))
+    hello = encode_request(SESSION, 0, CommandCode.HELLO, b"")
+    state = encode_request(SESSION, 1, CommandCode.STATE, b"")
     cable.port.feed(hello[:9])
     cable.run()
     assert cable.uart.hello()
@@ -181,7 +182,7 @@ def test_closing_at_1200_baud_starts_the_bootroms_loader(cable: Cable, baud: int
     cable.run()
     cable.port.close()
     for _ in range(40):
-        cable.run_for(0.05)
+        cable.run_for(0.01)
         if cable.port.identity and cable.port.identity.vendor_and_product == BOOTROM_LOADER:
             break
     assert cable.port.identity is not None
