@@ -115,6 +115,21 @@ def build(_: Context, preset: str = "rp2040") -> None:
     print(describe(build_firmware(preset)))
 
 
+@task(
+    help={
+        "device": "emulator (quick) or rp2040py (boots the flash image through the bootrom)",
+        "link": "uart, or usb with rp2040py",
+        "symlink": "a name for the terminal that stays the same from one start to the next",
+    }
+)
+@command
+def emulate(_: Context, device: str = "emulator", link: str = "uart", symlink: str = "") -> None:
+    """Put an emulated board on a pseudo-terminal, to be opened as a serial port, until Ctrl-C."""
+    from priot_hil.harness.emulated_board import emulate as emulate_board
+
+    emulate_board(device, link, Path(symlink) if symlink else None)
+
+
 @task
 @command
 def protocol(_: Context) -> None:

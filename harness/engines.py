@@ -38,6 +38,7 @@ from .protocol import (
     TrainStepResponse,
     WriteRequest,
 )
+from .store import CHECK_SECONDS
 
 Int8Array = npt.NDArray[np.int8]
 
@@ -189,7 +190,7 @@ class DeviceEngine:
         check_samples("test", test_images, test_labels, network)
         self.device.put_dataset(pack_dataset(train_images, train_labels, test_images, test_labels))
         self._samples = None  # what lay there is overwritten
-        found = DatasetResponse.unpack(self.device.command(CommandCode.DATASET, budget=STEP_SECONDS))
+        found = DatasetResponse.unpack(self.device.command(CommandCode.DATASET, budget=CHECK_SECONDS))
         if (found.train, found.test) != (len(train_images), len(test_images)):
             raise KernelStatus(
                 f"{self.name} found {found.train} + {found.test} samples in flash, not those just written"
