@@ -24,7 +24,8 @@ def command(function: Callable[..., int | None]) -> Callable[..., None]:
         try:
             status = function(*args, **options)
         except (InputError, LinkLost, DeviceFault, EmulationStuck, KernelStatus) as error:
-            raise Exit(f"error: {error}", BAD_INPUT) from error
+            notes = "".join(f"\n       {note}" for note in getattr(error, "__notes__", ()))
+            raise Exit(f"error: {error}{notes}", BAD_INPUT) from error
         except KeyboardInterrupt:
             raise Exit("error: interrupted; give the same command again to go on.", 130) from None
         if status:
@@ -83,6 +84,16 @@ def replay(_: Context, capsule: str, device: str = "reference,host,emulator") ->
     from priot_hil.harness.replay_command import replay_capsule
 
     return replay_capsule(Path(capsule), device)
+
+
+@task(help={"device": "more ports to ask, with commas", "baud": "bits per second of serial ports"})
+@command
+def devices(_: Context, device: str = "", baud: int = 115200) -> None:
+    """List what this machine can test on: emulators, and the boards on its ports with their builds and holders."""
+    from priot_hil.harness.device_kinds import DeviceOptions
+    from priot_hil.harness.devices_command import list_devices
+
+    list_devices(device, DeviceOptions(baud=baud))
 
 
 @task(help={"out": "the JSON file (default: results/bench.json)"})

@@ -11,7 +11,7 @@ from priot_hil.harness.booted import BootedRp2040
 from priot_hil.harness.errors import DeviceFault, EmulationStuck
 from priot_hil.harness.firmware import BoardFirmware, Image, symbolize
 from priot_hil.harness.link import Link
-from priot_hil.harness.protocol import CommandCode, FaultRecord, HelloResponse
+from priot_hil.harness.protocol import CommandCode, FaultRecord, HelloResponse, ResetRequest, RestartCode
 from priot_hil.harness.transports.rp2040py import Rp2040pyTransport
 from priot_hil.reference.errors import InputError
 
@@ -107,7 +107,7 @@ def test_reset_goes_through_the_bootrom(flash: Image) -> None:
     link.hello()
     for _ in range(2):
         chip.sram[BOOT2_COPY : BOOT2_COPY + 4] = bytes(4)
-        assert link.request(CommandCode.RESET, b"") == (0, b"")
+        assert link.request(CommandCode.RESET, ResetRequest(RestartCode.FIRMWARE).pack()) == (0, b"")
         assert HelloResponse.unpack(link.hello()).reset_cause == REQUESTED
         assert bytes(chip.sram[BOOT2_COPY : BOOT2_COPY + 4]) == flash.bin.read_bytes()[:4]
     transport.reset()
