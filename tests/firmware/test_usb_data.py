@@ -12,7 +12,15 @@ from priot_hil.harness.device import LinkDevice
 from priot_hil.harness.engines import DeviceEngine
 from priot_hil.harness.firmware import BoardFirmware
 from priot_hil.harness.frames import decode_frame, encode_request
-from priot_hil.harness.protocol import CommandCode, HelloResponse, ReadRequest, ResetRequest, RestartCode, StatusCode, TensorCode
+from priot_hil.harness.protocol import (
+    CommandCode,
+    HelloResponse,
+    ReadRequest,
+    ResetRequest,
+    RestartCode,
+    StatusCode,
+    TensorCode,
+)
 
 REQUESTED = 1
 CAPSULE = Path(__file__).parent.parent / "capsules" / "golden" / "068_niti_static.npz"
