@@ -67,6 +67,11 @@ class DeviceEngine:
         self._samples: int | None = None  # of the training set that the device holds for the run
         self._has_errors = False  # whether the trace is of a training step, so that it has errors
 
+    def go_on_with(self, other: "DeviceEngine") -> None:
+        """Takes over the device of another engine, which is used no more; a run has to be loaded again."""
+        self.name, self.device = other.name, other.device
+        self._model = self._method = self._initial = self._samples = None
+
     def load(self, model: Model, method: Method, state: State) -> None:
         """See `Engine.load`."""
         check_run(model, method, state)
