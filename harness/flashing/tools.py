@@ -5,12 +5,11 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from priot_hil.harness.discovery import Port
+from priot_hil.harness.discovery import RASPBERRY_PI, Port
 
 from .errors import FlashFailed
 
-PROBES = ("debug probe", "picoprobe", "cmsis-dap")  # how they describe themselves
-DEBUGGERS = ("openocd", "probe-rs")
+PROBES = ((RASPBERRY_PI, 0x0004), (RASPBERRY_PI, 0x000C))  # a Pico as a probe, and the Debug Probe
 TOOL_SECONDS = 120.0
 TAIL_LINES = 5
 
@@ -62,7 +61,7 @@ def picotool(uf2: Path) -> Tool | None:
 
 def is_probe(port: Port) -> bool:
     """Whether a port is a debug probe's, so that the board is behind it."""
-    return any(name in port.description.lower() for name in PROBES)
+    return (port.vendor, port.product) in PROBES or "cmsis-dap" in port.description.lower()
 
 
 def debugger(elf: Path, probe: Port) -> Tool | None:
@@ -74,7 +73,8 @@ def debugger(elf: Path, probe: Port) -> Tool | None:
         program = f"program {{{elf}}} verify reset exit"
         return Tool("openocd", (("openocd", *files, *which, "-c", "adapter speed 5000", "-c", program),))
     if shutil.which("probe-rs"):
-        chip = ("--chip", "RP2040", *(("--probe", f"{probe.vendor:04x}:000c:{number}") if number else ()))
+        which = ("--probe", f"{probe.vendor:04x}:{probe.product:04x}:{number}") if number else ()
+        chip = ("--chip", "RP2040", *which)
         return Tool(
             "probe-rs",
             (("probe-rs", "download", *chip, "--verify", str(elf)), ("probe-rs", "reset", *chip)),

@@ -114,7 +114,7 @@ def test_drives(examine: Examine, tmp_path: Path) -> None:
 
 def port_on(device: str, monkeypatch: pytest.MonkeyPatch) -> Finding:
     """What is found about one board's port."""
-    port = Port(device, "E661", "1-1:1.0", discovery.BOARD_VENDORS[0], "Pico")
+    port = Port(device, "E661", "1-1:1.0", *discovery.OWN_USB, "Pico")
     monkeypatch.setattr(discovery, "find_ports", lambda: (port,))
     (finding,) = doctor.boards()
     assert finding.what == device

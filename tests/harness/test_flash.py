@@ -216,7 +216,7 @@ def test_no_board_at_all(alone: Path, tmp_path: Path) -> None:
 
 def test_several_boards_or_drives(alone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Which one is the user's to say."""
-    ports = tuple(Port(f"/dev/ttyACM{n}", f"E66{n}", f"1-{n}:1.0", 0x2E8A, "Pico") for n in range(2))
+    ports = tuple(Port(f"/dev/ttyACM{n}", f"E66{n}", f"1-{n}:1.0", 0x2E8A, 0x000A, "Pico") for n in range(2))
     monkeypatch.setattr(discovery, "find_ports", lambda: ports)
     with pytest.raises(InputError, match=r"expected one, got 2: serial:E660, serial:E661; name one with --device"):
         flash(FlashOptions(patience=SOON), lambda _: None)
@@ -298,7 +298,7 @@ def test_a_debugger(alone: Path, board: BoardFirmware, monkeypatch: pytest.Monke
     """A board behind a probe's UART is written through the probe, by its serial number, and not asked to restart."""
     tool = program(alone, name, "")
     with on_a_port(other_firmware()) as port:
-        probe = Port(port, "E6633861A3", "1-1:1.1", 0x2E8A, "Debug Probe (CMSIS-DAP)")
+        probe = Port(port, "E6633861A3", "1-1:1.1", 0x2E8A, 0x000C, "Debug Probe")
         monkeypatch.setattr(discovery, "find_ports", lambda: (probe,))
         with pytest.raises(FlashFailed, match=f"got build {build('host').build_id.hex()[:12]} behind"):
             flash(FlashOptions(patience=SOON), lambda _: None)

@@ -17,7 +17,6 @@ from priot_hil.reproductions import board_data
 from priot_hil.reproductions.board_data import give_data
 from priot_hil.reproductions.data import Mnist, transfer_task
 
-
 ANY_BUILD = DeviceOptions(any_build=True)
 
 
