@@ -130,6 +130,49 @@ def emulate(_: Context, device: str = "emulator", link: str = "uart", symlink: s
     emulate_board(device, link, Path(symlink) if symlink else None)
 
 
+@task(
+    help={
+        "device": "the board's port, by any name of it (default: the one board on USB)",
+        "drive": "where the drive of its loader is mounted (default: looked for)",
+        "image": "flash, or ram: until it is unplugged",
+        "baud": "bits per second of the port",
+        "with-data": "then put the accuracy table's transfer set into its flash",
+        "seed": "of the transfer set (default: the table's first)",
+        "angle": "of the transfer set, degrees (default: the table's first)",
+    }
+)
+@command
+def flash(
+    _: Context,
+    device: str = "",
+    drive: str = "",
+    image: str = "flash",
+    baud: int = 115200,
+    with_data: bool = False,
+    seed: int = -1,
+    angle: int = -1,
+) -> None:
+    """Put this checkout's firmware on a board, unless it runs already, and see it answer."""
+    from priot_hil.harness.device_kinds import DeviceOptions
+    from priot_hil.harness.flashing import FlashOptions
+    from priot_hil.harness.flashing import flash as flash_board
+
+    board = flash_board(FlashOptions(device or None, Path(drive) if drive else None, image, baud))
+    if with_data:
+        from priot_hil.reproductions.board_data import give_data
+
+        give_data(board, DeviceOptions(baud), seed=None if seed < 0 else seed, angle=None if angle < 0 else angle)
+
+
+@task
+@command
+def doctor(_: Context) -> int:
+    """Say what is installed, found and running, and what to do; status 1 where a default command cannot run."""
+    from priot_hil.harness.doctor import doctor as examine
+
+    return examine()
+
+
 @task
 @command
 def protocol(_: Context) -> None:

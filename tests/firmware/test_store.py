@@ -1,4 +1,4 @@
-"""The board's own flash: written through the bootrom while the program stands in it, on both images and both emulators."""
+"""The board's own flash, written through the bootrom while the program stands in it: both images, both emulators."""
 
 import contextlib
 import time
