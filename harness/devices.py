@@ -13,6 +13,7 @@ from .firmware import build
 from .link import Link
 from .transports.emulator import EmulatorTransport
 from .transports.process import ProcessTransport
+from .transports.renode import RenodeTransport
 
 DATASET_FLASH_BYTES = 0x1A0000  # a Pico's flash behind the program
 DATASET_FLASH_OFFSET = 0x60000  # where firmware/boards/rp2040 looks for a transfer set
@@ -56,11 +57,23 @@ def open_emulated(elf: Path, build_id: bytes) -> DeviceEngine:
     return DeviceEngine(LinkDevice(Link(transport), elf, build_id, write_flash), "emulator")
 
 
+def open_renode() -> DeviceEngine:
+    """The same image on Renode, its transfer set in the emulated flash."""
+    image = build("rp2040").ram
+    transport = RenodeTransport(image.elf)
+
+    def write_flash(data: bytes) -> None:
+        transport.write_flash(DATASET_FLASH_OFFSET, data)
+
+    return DeviceEngine(LinkDevice(Link(transport), image.elf, image.build_id, write_flash), "renode")
+
+
 DEVICES: dict[str, Callable[[], DeviceEngine | ReferenceEngine]] = {
     "reference": ReferenceEngine,
     "host": open_host,
     "emulator": open_emulator,
     "process": open_process,
+    "renode": open_renode,
 }
 
 
