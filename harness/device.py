@@ -2,7 +2,7 @@
 
 import ctypes
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import IntEnum
 from pathlib import Path
 from typing import Protocol
@@ -18,12 +18,14 @@ from .protocol import (
     NO_DETAIL,
     PAYLOAD_LIMIT,
     STATUS_TEXT,
+    CapabilityCode,
     CommandCode,
     FaultRecord,
     HelloResponse,
     OperationCode,
     StatusCode,
 )
+from .store import store_dataset
 
 HOST_ARENA_BYTES = 64 << 20
 RESET_BY_FAULT = 2
@@ -59,7 +61,13 @@ class Device(Protocol):
 
         Raises:
             InputError: It does not fit.
+            KernelStatus: The flash is worn out.
         """
+        ...
+
+    @property
+    def takes_dataset(self) -> bool:
+        """Whether `put_dataset` has a way to the device's flash."""
         ...
 
     def close(self) -> None:
@@ -88,9 +96,9 @@ class LinkDevice:
 
     Args:
         link: Owned and closed by the device.
-        elf: The firmware's image, for the names of functions.
-        build_id: Of the firmware that the device is expected to run.
-        write_flash: Puts bytes into the device's dataset flash; None where the host cannot reach it.
+        images: The ELF files that the device may run by their build ids; they give functions their names.
+        write_flash: Puts bytes into the device's dataset flash; None where the host cannot reach it, and the device has
+            to do so itself.
         any_build: Accept another firmware than the one built here.
 
     Raises:
@@ -100,24 +108,41 @@ class LinkDevice:
     def __init__(
         self,
         link: Link,
-        elf: Path,
-        build_id: bytes,
+        images: Mapping[bytes, Path],
         write_flash: Callable[[bytes], None] | None = None,
         any_build: bool = False,
     ) -> None:
         self.name = link.name
         self.link = link
-        self._elf = elf
+        self._images = images
         self._write_flash = write_flash
-        self.hello = HelloResponse.unpack(link.hello())
-        if self.hello.build_id != build_id and not any_build:
-            raise LinkLost(
-                f"{self.name} runs build {self.hello.build_id.hex()[:12]}, this checkout built "
-                f"{build_id.hex()[:12]}; put the built firmware on the device, or accept any build"
-            )
+        try:
+            self.hello = HelloResponse.unpack(link.hello())
+            if self.hello.build_id not in images and not any_build:
+                built = " or ".join(build_id.hex()[:12] for build_id in images)
+                raise LinkLost(
+                    f"{self.name} runs build {self.hello.build_id.hex()[:12]}, this checkout built {built}; "
+                    f"flash it with `invoke flash --device {self.name}`, or accept it with `--any-build`"
+                )
+        except (LinkLost, DeviceFault, EmulationStuck) as error:
+            link.transcript.name_in(error)
+            link.close()
+            raise
 
     def command(self, command: CommandCode, payload: bytes = b"", budget: float = 0.0) -> bytes:
         """See `Device`."""
+        try:
+            return self._command(command, payload, budget)
+        except (LinkLost, DeviceFault, EmulationStuck) as error:
+            self.link.transcript.name_in(error)
+            raise
+
+    @property
+    def takes_dataset(self) -> bool:
+        """See `Device`."""
+        return self._write_flash is not None or bool(self.hello.capabilities & CapabilityCode.STORE)
+
+    def _command(self, command: CommandCode, payload: bytes, budget: float) -> bytes:
         try:
             status, answer = self.link.request(command, payload, budget)
         except LinkLost:
@@ -141,18 +166,22 @@ class LinkDevice:
 
     def put_dataset(self, data: bytes) -> None:
         """See `Device`."""
-        if self._write_flash is None or len(data) > self.hello.dataset_bytes:
-            room = self.hello.dataset_bytes if self._write_flash is not None else 0
+        room = self.hello.dataset_bytes if self.takes_dataset else 0
+        if len(data) > room:
             raise InputError.about(
                 f"transfer set for {self.name}",
                 expected=f"at most {room} bytes",
                 got=len(data),
                 do="take fewer samples",
             )
-        self._write_flash(data)
+        if self._write_flash is not None:
+            self._write_flash(data)
+        else:
+            store_dataset(self.command, data, self.name)
 
     def close(self) -> None:
         """See `Device`."""
+        self.link.transcript.write()
         self.link.close()
 
     def _find_out_why(self, command: CommandCode) -> None:
@@ -175,8 +204,10 @@ class LinkDevice:
         fault = FaultRecord.unpack(payload, HelloResponse.size())
         registers = fault._asdict()
         kernel = code_name(OperationCode, fault.operation) if fault.operation else "no kernel"
+        elf = self._images.get(self.hello.build_id)
+        place = "an unknown build's function" if elf is None else symbolize(elf, fault.pc)
         raise DeviceFault(
-            f"{self.name}: HardFault during {command.name.lower()} at {symbolize(self._elf, fault.pc)} "
+            f"{self.name}: HardFault during {command.name.lower()} at {place} "
             f"(pc {fault.pc:#010x}, lr {fault.lr:#010x}; {kernel} of stage {fault.stage}); the device has restarted",
             pc=fault.pc,
             registers=registers,
@@ -192,6 +223,7 @@ class LibraryDevice:
     """
 
     name = "host"
+    takes_dataset = True
 
     def __init__(self, path: Path, arena_bytes: int = HOST_ARENA_BYTES) -> None:
         self._library = ctypes.CDLL(str(path))

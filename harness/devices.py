@@ -1,32 +1,41 @@
 """The names that `--device` takes, and what they open."""
 
+import re
 import tempfile
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from priot_hil.reference.errors import InputError
 from priot_hil.reference.reference_engine import ReferenceEngine
 
+from .boards_on_ports import open_pool
+from .booted import BootedRp2040
 from .device import LibraryDevice, LinkDevice
+from .device_kinds import DEFAULT_OPTIONS, DeviceKind, DeviceOptions, OpenedEngine
 from .engines import DeviceEngine
 from .firmware import build
 from .link import Link
 from .transports.emulator import EmulatorTransport
 from .transports.process import ProcessTransport
 from .transports.renode import RenodeTransport
+from .transports.replay import ReplayTransport
+from .transports.rp2040py import Line, Rp2040pyTransport
 
+PORT = re.compile(r"/.+|COM\d+|serial:.+|[a-z0-9]+://.+")
+PORTS = "/dev/ttyACM0, COM3, serial:NUMBER, serial:*, a pyserial URL"
+REPLAY = "replay:"
 DATASET_FLASH_BYTES = 0x1A0000  # a Pico's flash behind the program
 DATASET_FLASH_OFFSET = 0x60000  # where firmware/boards/rp2040 looks for a transfer set
 
 
-def open_host() -> DeviceEngine:
+def open_host(_: DeviceOptions = DEFAULT_OPTIONS) -> DeviceEngine:
     """The C engine as a library in this process."""
     library = build("host").library
     assert library is not None, "the preset host always links the library"
     return DeviceEngine(LibraryDevice(library))
 
 
-def open_process() -> DeviceEngine:
+def open_process(_: DeviceOptions = DEFAULT_OPTIONS) -> DeviceEngine:
     """The C engine as a process on pipes, with frames."""
     firmware = build("host")
     flash = tempfile.NamedTemporaryFile(prefix="priot-flash-")  # noqa: SIM115 - it lives as long as the device
@@ -38,10 +47,10 @@ def open_process() -> DeviceEngine:
         flash.flush()
 
     link = Link(ProcessTransport(firmware.process, flash.name))
-    return DeviceEngine(LinkDevice(link, firmware.process, firmware.build_id, write_flash), "process")
+    return DeviceEngine(LinkDevice(link, {firmware.build_id: firmware.process}, write_flash), "process")
 
 
-def open_emulator() -> DeviceEngine:
+def open_emulator(_: DeviceOptions = DEFAULT_OPTIONS) -> DeviceEngine:
     """The RP2040 firmware, RAM image, on the embedded emulator."""
     image = build("rp2040").ram
     return open_emulated(image.elf, image.build_id)
@@ -54,27 +63,71 @@ def open_emulated(elf: Path, build_id: bytes) -> DeviceEngine:
     def write_flash(data: bytes) -> None:
         transport.machine.write_flash(DATASET_FLASH_OFFSET, data)
 
-    return DeviceEngine(LinkDevice(Link(transport), elf, build_id, write_flash), "emulator")
+    return DeviceEngine(LinkDevice(Link(transport), {build_id: elf}, write_flash), "emulator")
 
 
-def open_renode() -> DeviceEngine:
-    """The same image on Renode, its transfer set in the emulated flash."""
+def open_renode(_: DeviceOptions = DEFAULT_OPTIONS) -> DeviceEngine:
+    """The RAM image on Renode, its transfer set in the emulated flash."""
     image = build("rp2040").ram
     transport = RenodeTransport(image.elf)
 
     def write_flash(data: bytes) -> None:
         transport.write_flash(DATASET_FLASH_OFFSET, data)
 
-    return DeviceEngine(LinkDevice(Link(transport), image.elf, image.build_id, write_flash), "renode")
+    return DeviceEngine(LinkDevice(Link(transport), {image.build_id: image.elf}, write_flash), "renode")
 
 
-DEVICES: dict[str, Callable[[], DeviceEngine | ReferenceEngine]] = {
-    "reference": ReferenceEngine,
-    "host": open_host,
-    "emulator": open_emulator,
-    "process": open_process,
-    "renode": open_renode,
+def open_rp2040py(line: Line, _: DeviceOptions = DEFAULT_OPTIONS) -> DeviceEngine:
+    """The flash image on rp2040py, started by the bootrom and our boot2."""
+    image = build("rp2040").flash
+    transport = Rp2040pyTransport(BootedRp2040(image.uf2), line)
+
+    def write_flash(data: bytes) -> None:
+        transport.machine.write_flash(DATASET_FLASH_OFFSET, data)
+
+    name = "rp2040py" if line == "uart" else f"rp2040py:{line}"
+    return DeviceEngine(LinkDevice(Link(transport), {image.build_id: image.elf}, write_flash), name)
+
+
+def open_replay(path: str, _: DeviceOptions = DEFAULT_OPTIONS) -> DeviceEngine:
+    """A transcript as a device."""
+    link = Link(ReplayTransport(Path(path)))
+    # What was recorded already has its transfer set, and is what it was, whatever this checkout builds.
+    return DeviceEngine(LinkDevice(link, {}, write_flash=lambda _: None, any_build=True))
+
+
+DEVICES: dict[str, DeviceKind] = {
+    "reference": DeviceKind(lambda _: ReferenceEngine()),
+    "host": DeviceKind(open_host),
+    "emulator": DeviceKind(open_emulator),
+    "process": DeviceKind(open_process),
+    "renode": DeviceKind(open_renode, unavailable=renode_is_missing),
+    "rp2040py": DeviceKind(partial(open_rp2040py, "uart"), is_slow=True),
+    "rp2040py:usb": DeviceKind(partial(open_rp2040py, "usb"), is_slow=True),
 }
+
+
+def find_device(name: str) -> DeviceKind | None:
+    """The entry of a name, or what its form stands for: a transcript, a port, or ports joined by `+` as a pool.
+
+    Returns:
+        None where it is nothing of all that.
+    """
+    if name in DEVICES:
+        return DEVICES[name]
+    if name.startswith(REPLAY):
+        return DeviceKind(partial(open_replay, name.removeprefix(REPLAY)))
+    boards = tuple(name.split("+"))
+    if not all(map(PORT.fullmatch, boards)):
+        boards = (name,)  # a path may have a + in it
+    if not PORT.fullmatch(boards[0]):
+        return None
+    return DeviceKind(partial(open_pool, boards), boards=boards)
+
+
+def known_names() -> str:
+    """What a device can be called, for people."""
+    return f"{', '.join(DEVICES)}, a port ({PORTS}), ports joined by +, {REPLAY}FILE"
 
 
 def parse_devices(text: str) -> tuple[str, ...]:
@@ -84,20 +137,24 @@ def parse_devices(text: str) -> tuple[str, ...]:
         InputError: A name is unknown, or none is given.
     """
     names = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
-    unknown = [name for name in names if name not in DEVICES]
+    unknown = [name for name in names if find_device(name) is None]
     if unknown or not names:
         got = ", ".join(unknown) or "none"
-        known = f"names out of {', '.join(DEVICES)}, with commas"
+        known = f"names out of {known_names()}, with commas"
         raise InputError.about("device", expected=known, got=got, do="name one of them")
     return names
 
 
-def open_engine(name: str) -> DeviceEngine | ReferenceEngine:
+def open_engine(name: str, options: DeviceOptions = DEFAULT_OPTIONS) -> OpenedEngine:
     """Opens the engine of a device.
 
     Raises:
-        InputError: The name is unknown, or the firmware cannot be built.
+        InputError: The name is unknown, the device is not available here, or the firmware cannot be built.
         LinkLost: The device does not answer as it should.
     """
     parse_devices(name)
-    return DEVICES[name]()
+    kind = find_device(name)
+    assert kind is not None, "parse_devices refuses what is unknown"
+    if reason := kind.unavailable():
+        raise InputError(f"device {name} is not available: {reason}")
+    return kind.open(options)

@@ -56,7 +56,12 @@ def encode_request(session: int, sequence: int, command: int, payload: bytes) ->
         command: The command's code.
         payload: At most PAYLOAD_LIMIT bytes.
     """
-    body = Frame(VERSION, KindCode.REQUEST, sequence, command, 0, len(payload), session).pack() + payload
+    return encode_frame(Frame(VERSION, KindCode.REQUEST, sequence, command, 0, len(payload), session), payload)
+
+
+def encode_frame(header: Frame, payload: bytes) -> bytes:
+    """Any frame as it goes over the wire; `header.length` is the payload's."""
+    body = header.pack() + payload
     return b"\0" + cobs_encode(body + struct.pack("<I", zlib.crc32(body))) + b"\0"
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from .errors import LinkLost
 from .frames import ENCODED_LIMIT, Received, decode_frame, encode_request
 from .protocol import VERSION, CommandCode, HelloResponse, KindCode, StatusCode
+from .transcript import Transcript
 from .transports import Transport
 
 TRIES = 3
@@ -30,6 +31,7 @@ class Link:
     def __init__(self, transport: Transport, bytes_per_second: float | None = None) -> None:
         self.transport = transport
         self.name = transport.name
+        self.transcript = Transcript(transport.name)
         self._rate = bytes_per_second
         self._session = 0
         self._sequence = 0
@@ -44,12 +46,13 @@ class Link:
         self._session = 1 + secrets.randbelow(0xFFFFFFFF)
         self._sequence = 0
         for attempt in range(TRIES):
-            self.transport.write(b"\0\0", time.monotonic() + MARGIN)
+            self._write(b"\0\0", time.monotonic() + MARGIN)
             if attempt:
                 self._drain()
             self._send(CommandCode.HELLO, b"")
             for received in self._frames(self._deadline(HelloResponse.size(), 0.0)):
                 if self._is_answer(received, CommandCode.HELLO) and len(received.payload) >= HelloResponse.size():
+                    self.transcript.keep_head()
                     return received.payload
         raise LinkLost(
             f"{self.name} does not answer: expected a HELLO of protocol {VERSION}, got nothing in {TRIES} tries; "
@@ -86,7 +89,17 @@ class Link:
     def _send(self, command: CommandCode, payload: bytes) -> None:
         frame = encode_request(self._session, self._sequence, command, payload)
         line = len(frame) / self._rate if self._rate else 0.0
-        self.transport.write(frame, time.monotonic() + line + MARGIN)
+        self._write(frame, time.monotonic() + line + MARGIN)
+
+    def _write(self, data: bytes, deadline: float) -> None:
+        self.transcript.sent(data)
+        self.transport.write(data, deadline)
+
+    def _read(self, deadline: float) -> bytes:
+        data = self.transport.read(deadline)
+        if data:
+            self.transcript.received(data)
+        return data
 
     def _is_answer(self, received: Received, command: CommandCode) -> bool:
         header = received.header
@@ -107,7 +120,7 @@ class Link:
                     yield received
                     if received.header.status == StatusCode.BAD_FRAME:
                         deadline = min(deadline, time.monotonic() + QUIET)
-            data = self.transport.read(deadline) if time.monotonic() < deadline else b""
+            data = self._read(deadline) if time.monotonic() < deadline else b""
             if not data:
                 return
             self._pending += data
@@ -116,6 +129,6 @@ class Link:
 
     def _drain(self) -> None:
         deadline = time.monotonic() + MARGIN  # a line that never falls quiet must not hold the host
-        while time.monotonic() < deadline and self.transport.read(time.monotonic() + QUIET):
+        while time.monotonic() < deadline and self._read(time.monotonic() + QUIET):
             pass
         self._pending.clear()

@@ -8,7 +8,7 @@ from typing import Any
 from priot_hil.harness.paths import ROOT
 
 SOURCE = ROOT / "firmware" / "link" / "protocol.toml"
-ENUMS = ("kind", "status", "tensor", "layer", "method", "rounding", "mode", "operation", "capability")
+ENUMS = ("kind", "status", "tensor", "layer", "method", "rounding", "mode", "operation", "restart", "capability")
 SIZES = {"u8": 1, "i8": 1, "u16": 2, "u32": 4, "u64": 8}
 FORMATS = {"u8": "B", "i8": "b", "u16": "H", "u32": "I", "u64": "Q"}
 NOTICE = "Generated from firmware/link/protocol.toml by `invoke protocol`; edit that."
@@ -149,8 +149,8 @@ def documentation(protocol: dict[str, Any]) -> str:
     lines += [
         "All integers are little-endian. A frame is COBS(header, payload, CRC-32) and a zero byte; the host sends one",
         "request at a time and waits. One that repeats the last sequence number is answered again, not run again;",
-        "one of another session, or of any number but the next, is refused. So a request that was doubled or delayed on",
-        "its way has no effect, however late it comes.",
+        "one of another session, or of any number but the next, is refused. So a request that was doubled or delayed",
+        "on its way has no effect, however late it comes.",
         "",
     ]
     lines += ["| constant | value | |", "|---|---|---|"]

@@ -12,7 +12,7 @@ from priot_hil.harness.firmware import BoardFirmware, Image, sizes, symbolize
 STACK_TOP = 0x20001000
 SRAM_END = 0x20042000
 DATASET = 0x10060000
-UART0 = 16 + 20
+USB, UART0 = 16 + 5, 16 + 20
 HARD_FAULT = 3
 
 
@@ -82,8 +82,9 @@ def test_vector_table(image: Image) -> None:
     assert len(vectors) == 16 + 32
     assert vectors[0] == names["__stack_top"] == STACK_TOP
     assert vectors[1] == names["priot_entry"]
+    assert vectors[USB] == names["usb_interrupt"]
     assert vectors[UART0] == names["uart_interrupt"]
-    others = [vector for number, vector in enumerate(vectors) if number not in (0, 1, UART0)]
+    others = [vector for number, vector in enumerate(vectors) if number not in (0, 1, USB, UART0)]
     assert set(others) == {names["priot_fault_entry"]}
     assert all(vector & 1 for vector in vectors[1:])
 

@@ -97,7 +97,10 @@ def test_a_wild_pointer_is_named(board: Board, make_run: MakeRun, watch: Watch) 
     for place in range(device, device + 4096, 4):
         if begin < int.from_bytes(machine.read(place, 4), "little") < end:
             machine.write(place, (0x60000000).to_bytes(4, "little"))
-    with pytest.raises(DeviceFault, match=r"HardFault during \w+ at \w+.* \(pc 0x2000.*; the device has restarted$"):
+    with pytest.raises(
+        DeviceFault,
+        match=r"HardFault during \w+ at \w+.* \(pc 0x2000.*; the device has restarted\ntranscript: .*\.log$",
+    ):
         board.engine.train_step(run.images[1], int(run.labels[1]))
     watch(board.engine, run).expect_untouched()
 
@@ -164,8 +167,8 @@ def test_another_build_is_refused(host: HostFirmware) -> None:
     other = bytes(range(20))
     ids = rf"runs build {host.build_id.hex()[:12]}, this checkout built {other.hex()[:12]}; "
     with pytest.raises(LinkLost, match=ids):
-        LinkDevice(Link(ProcessTransport(host.process)), host.process, other)
-    device = LinkDevice(Link(ProcessTransport(host.process)), host.process, other, any_build=True)
+        LinkDevice(Link(ProcessTransport(host.process)), {other: host.process})
+    device = LinkDevice(Link(ProcessTransport(host.process)), {other: host.process}, any_build=True)
     assert device.hello.build_id == host.build_id
     device.close()
 
@@ -173,7 +176,7 @@ def test_another_build_is_refused(host: HostFirmware) -> None:
 def test_a_process_that_is_gone_is_lost(host: HostFirmware) -> None:
     """The link cannot bring it back, and says how it ended."""
     transport = ProcessTransport(host.process)
-    device = LinkDevice(Link(transport), host.process, host.build_id)
+    device = LinkDevice(Link(transport), {host.build_id: host.process})
     process = transport._process
     assert process is not None
     process.kill()

@@ -154,7 +154,9 @@ def test_a_lost_link_leaves_a_device_that_can_be_used(
     run = make_run(MethodKind.PRIOT)
     train(engine, line, run, [[]])
     line.mishaps.extend(["answer lost"] * TRIES)
-    with pytest.raises(LinkLost, match=r"^process:priot-host did not answer train_step in 3 tries of 4 s$"):
+    with pytest.raises(
+        LinkLost, match=r"^process:priot-host did not answer train_step in 3 tries of 4 s\ntranscript: .*\.log$"
+    ):
         engine.train_step(run.images[1], int(run.labels[1]))
     assert line.sent == [line.sent[0]] + [line.sent[1]] * TRIES
     undisturbed = ReferenceEngine()

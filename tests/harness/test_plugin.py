@@ -2,7 +2,7 @@
 
 import pytest
 
-from priot_hil.harness.devices import parse_devices
+from priot_hil.harness.devices import known_names, parse_devices
 from priot_hil.reference.errors import InputError
 
 pytest_plugins = ("pytester",)
@@ -49,6 +49,7 @@ def test_an_engine_is_opened_once_and_closed(pytester: pytest.Pytester) -> None:
         """
         import pytest
         from priot_hil.harness import devices
+        from priot_hil.harness.device_kinds import DeviceKind
 
         class Engine:
             def __init__(self, name):
@@ -59,7 +60,7 @@ def test_an_engine_is_opened_once_and_closed(pytester: pytest.Pytester) -> None:
                 print(f"closed {self.name}")
 
         for name in ("host", "process"):
-            devices.DEVICES[name] = lambda name=name: Engine(name)
+            devices.DEVICES[name] = DeviceKind(lambda _, name=name: Engine(name))
         """
     )
     pytester.makepyfile(TESTS)
@@ -75,10 +76,17 @@ def test_an_unknown_device_ends_the_session(pytester: pytest.Pytester) -> None:
     result = pytester.runpytest_subprocess("--device", "host,here,there,here")
     said = result.stdout.str() + result.stderr.str()
     assert result.ret == 2
-    expected = "names out of reference, host, emulator, process, with commas"
-    assert f"error: device: expected {expected}, got here, there; name one of them." in said
+    assert f"error: device: expected names out of {known_names()}, " in said
+    assert "with commas, got here, there; name one of them." in said
     assert "collected" not in said
     assert "Traceback" not in said
+
+
+def test_a_port_that_stands_apart_is_refused(pytester: pytest.Pytester) -> None:
+    """Pytest would look for its settings beside the port, and not find the project's."""
+    result = pytester.runpytest_subprocess("--device", "/dev/null")
+    assert result.ret == 2
+    assert "expected --device=/dev/null, got --device /dev/null; write it so" in result.stderr.str()
 
 
 @pytest.mark.parametrize("names", ["", " , "])
@@ -94,19 +102,71 @@ def test_a_device_that_does_not_open_ends_the_session(pytester: pytest.Pytester,
     pytester.makeconftest(
         f"""
         from priot_hil.harness import devices
+        from priot_hil.harness.device_kinds import DeviceKind
         from priot_hil.harness.errors import LinkLost
         from priot_hil.reference.errors import InputError
 
-        def refuse():
+        def refuse(options):
             raise {error}
 
-        devices.DEVICES["host"] = refuse
+        devices.DEVICES["host"] = DeviceKind(refuse)
         """
     )
     pytester.makepyfile(TESTS)
     result = pytester.runpytest_subprocess("--device", "host")
     assert result.ret == 2
     assert "error: the reason" in result.stdout.str() + result.stderr.str()
+
+
+KINDS = """
+    from priot_hil.harness import devices
+    from priot_hil.harness.device_kinds import DeviceKind
+
+    devices.DEVICES["slow"] = DeviceKind(devices.DEVICES["reference"].open, is_slow=True)
+    devices.DEVICES["missing"] = DeviceKind(devices.DEVICES["reference"].open, unavailable=lambda: "no such program")
+"""
+
+
+@pytest.fixture
+def kinds(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A slow device, and one that this machine has not; known before the command line is read."""
+    pytester.makepyfile(kinds=KINDS)
+    monkeypatch.setenv("PYTEST_PLUGINS", "kinds")
+    pytester.syspathinsert()
+
+
+@pytest.mark.usefixtures("kinds")
+def test_a_slow_device_runs_the_short_tests(pytester: pytest.Pytester) -> None:
+    """The others are deselected there, and there only."""
+    pytester.makepyfile(
+        """
+        import pytest
+
+        @pytest.mark.short
+        def test_short(engine):
+            pass
+
+        def test_long(engine):
+            pass
+
+        def test_none():
+            pass
+        """
+    )
+    result = pytester.runpytest_subprocess("-v", "--device", "slow,reference")
+    result.assert_outcomes(passed=4, deselected=1)
+    result.stdout.fnmatch_lines(["slow: 1 passed, 1 not in the short suite; on reference (1 tests)"])
+    assert sorted(passed(result)) == ["test_long[reference]", "test_none", "test_short[reference]", "test_short[slow]"]
+
+
+@pytest.mark.usefixtures("kinds")
+def test_a_missing_device_is_skipped_with_its_reason(pytester: pytest.Pytester) -> None:
+    """Each of its tests, and none of another device's."""
+    pytester.makepyfile(TESTS)
+    result = pytester.runpytest_subprocess("-rs", "--device", "missing,reference")
+    result.assert_outcomes(passed=4, skipped=3)
+    result.stdout.fnmatch_lines(["missing: 3 skipped (no missing here: no such program)", "reference: 3 passed; on *"])
+    result.stdout.fnmatch_lines(["SKIPPED*no missing here: no such program"])
 
 
 def test_the_default_is_the_emulator(pytester: pytest.Pytester) -> None:
@@ -116,4 +176,5 @@ def test_the_default_is_the_emulator(pytester: pytest.Pytester) -> None:
     assert "test_name[emulator]" in result.stdout.str()
     assert result.stdout.str().count("test_name[") == 1
     result = pytester.runpytest("--help")
-    assert "reference, host, emulator, process (default: emulator)" in " ".join(result.stdout.str().split())
+    help_text = " ".join(result.stdout.str().split())
+    assert f"devices to hold against the reference: {known_names()} (default: emulator)" in help_text

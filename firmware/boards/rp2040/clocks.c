@@ -19,15 +19,16 @@ static void crystal_start(void) {
     }
 }
 
-static void pll_start(void) {
-    peripherals_restart(RESET_PLL_SYS);
-    REGISTER(PLL_SYS_CS) = 1u;      /* 12 MHz / 1 */
-    REGISTER(PLL_SYS_FBDIV) = 125u; /* VCO at 1500 MHz */
-    CLEAR(PLL_SYS_PWR) = PLL_PWR_PD | PLL_PWR_VCOPD;
-    while (!(REGISTER(PLL_SYS_CS) & PLL_LOCK)) {
+/* 12 MHz * feedback / (first * second); the product with the feedback lies between 750 and 1600 MHz. */
+static void pll_start(uint32_t pll, uint32_t reset, uint32_t feedback, uint32_t first, uint32_t second) {
+    peripherals_restart(reset);
+    REGISTER(pll + PLL_CS) = 1u; /* 12 MHz / 1 */
+    REGISTER(pll + PLL_FBDIV) = feedback;
+    CLEAR(pll + PLL_PWR) = PLL_PWR_PD | PLL_PWR_VCOPD;
+    while (!(REGISTER(pll + PLL_CS) & PLL_LOCK)) {
     }
-    REGISTER(PLL_SYS_PRIM) = (6u << 16) | (2u << 12); /* 1500 / 6 / 2 = 125 MHz */
-    CLEAR(PLL_SYS_PWR) = PLL_PWR_POSTDIVPD;
+    REGISTER(pll + PLL_PRIM) = (first << 16) | (second << 12);
+    CLEAR(pll + PLL_PWR) = PLL_PWR_POSTDIVPD;
 }
 
 /* A glitchless switch is over when the one-hot SELECTED shows the new source. */
@@ -51,10 +52,12 @@ void clocks_start(void) {
     crystal_start();
     REGISTER(CLK_REF_CTRL) = 2u; /* crystal */
     await_selected(CLK_REF_SELECTED, 2);
-    pll_start();
+    pll_start(PLL_SYS, RESET_PLL_SYS, 125, 6, 2);
     REGISTER(CLK_SYS_CTRL) = 1u; /* auxiliary source 0: the PLL */
     await_selected(CLK_SYS_SELECTED, 1);
-    REGISTER(CLK_PERI_CTRL) = CLK_PERI_ENABLE; /* from clk_sys */
+    REGISTER(CLK_PERI_CTRL) = CLK_ENABLE; /* from clk_sys */
+    pll_start(PLL_USB, RESET_PLL_USB, 100, 5, 5);
+    REGISTER(CLK_USB_CTRL) = CLK_ENABLE; /* from its PLL */
 
     REGISTER(WATCHDOG_TICK) = WATCHDOG_TICK_ENABLE | 12u; /* 12 MHz / 12 */
     peripherals_restart(RESET_TIMER);

@@ -1,4 +1,5 @@
-/* Clocks: everything runs from the crystal; clk_sys = clk_peri = 125 MHz, TIMER counts microseconds. */
+/* Clocks: everything runs from the crystal; clk_sys = clk_peri = 125 MHz, clk_usb = 48 MHz, TIMER counts
+ * microseconds. */
 #ifndef PRIOT_RP2040_CLOCKS_H
 #define PRIOT_RP2040_CLOCKS_H
 
@@ -6,7 +7,7 @@
 
 #define CLOCK_MHZ 125u
 
-/* Starts the crystal, the system PLL, TIMER's tick and the cycle counter. Also right after a reset of the core alone,
+/* Starts the crystal, both PLLs, TIMER's tick and the cycle counter. Also right after a reset of the core alone,
  * when clk_sys still runs from the PLL. */
 void clocks_start(void);
 

@@ -1,12 +1,7 @@
-/* The four functions that a compiler may call even in freestanding code. Byte-exact; aligned words where both sides
- * allow, since ARMv6-M faults on any other. */
-#include <stddef.h>
-#include <stdint.h>
+/* Byte-exact; aligned words where both sides allow, since ARMv6-M faults on any other. */
+#include "memory.h"
 
-void *memcpy(void *restrict to, const void *restrict from, size_t count);
-void *memmove(void *to, const void *from, size_t count);
-void *memset(void *to, int value, size_t count);
-int memcmp(const void *left, const void *right, size_t count);
+#include <stdint.h>
 
 /* Words that may alias memory of any type. */
 typedef uint32_t __attribute__((may_alias)) word;

@@ -15,15 +15,18 @@
 #define CLK_SYS_CTRL 0x4000803cu
 #define CLK_SYS_SELECTED 0x40008044u
 #define CLK_PERI_CTRL 0x40008048u
-#define CLK_PERI_ENABLE (1u << 11)
+#define CLK_USB_CTRL 0x40008054u
+#define CLK_ENABLE (1u << 11)
 
 #define RESETS_RESET 0x4000c000u
 #define RESETS_DONE 0x4000c008u
 #define RESET_IO_BANK0 (1u << 5)
 #define RESET_PADS_BANK0 (1u << 8)
 #define RESET_PLL_SYS (1u << 12)
+#define RESET_PLL_USB (1u << 13)
 #define RESET_TIMER (1u << 21)
 #define RESET_UART0 (1u << 22)
+#define RESET_USBCTRL (1u << 24)
 
 #define GPIO0_CTRL 0x40014004u
 #define GPIO1_CTRL 0x4001400cu
@@ -31,15 +34,21 @@
 #define PADS_GPIO1 0x4001c008u
 #define PAD_INPUT_PULLED_UP 0x5au /* input, Schmitt trigger, pull-up, 4 mA: an open line reads as idle */
 
+#define GPIO_QSPI_SS_CTRL 0x4001800cu /* bits 9 and 8 override the output */
+#define QSPI_SS_LOW (2u << 8)
+#define QSPI_SS_HIGH (3u << 8)
+
 #define XOSC_CTRL 0x40024000u
 #define XOSC_STATUS 0x40024004u
 #define XOSC_STARTUP 0x4002400cu
 #define XOSC_STABLE (1u << 31)
 
-#define PLL_SYS_CS 0x40028000u
-#define PLL_SYS_PWR 0x40028004u
-#define PLL_SYS_FBDIV 0x40028008u
-#define PLL_SYS_PRIM 0x4002800cu
+#define PLL_SYS 0x40028000u
+#define PLL_USB 0x4002c000u
+#define PLL_CS 0x0u /* offsets from one of them */
+#define PLL_PWR 0x4u
+#define PLL_FBDIV 0x8u
+#define PLL_PRIM 0xcu
 #define PLL_LOCK (1u << 31)
 #define PLL_PWR_PD (1u << 0)
 #define PLL_PWR_POSTDIVPD (1u << 3)

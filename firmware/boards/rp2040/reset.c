@@ -1,9 +1,12 @@
 #include "reset.h"
 
+#include "bootrom.h"
 #include "image.h"
 #include "priot_engine.h"
 #include "registers.h"
 #include "uart.h"
+#include "usb_cdc.h"
+#include "usb_controller.h"
 
 /* Words that memory hardly holds by chance when power comes on. */
 #define WHY_REQUESTED 0x51534552u /* "RESQ" */
@@ -56,7 +59,26 @@ static _Noreturn void restart(uint32_t why) {
 
 _Noreturn void reset_request(void) {
     uart_flush();
+    usb_flush();
+    usb_controller_stop();
     restart(WHY_REQUESTED);
+}
+
+/* The bootrom's function takes the pins that show activity, and the interfaces to leave out. */
+_Noreturn void reset_to_loader(void) {
+    const bootrom_function reset_usb_boot = bootrom_find('U', 'B');
+
+    usb_controller_stop();
+    if (reset_usb_boot != NULL) {
+        ((void (*)(uint32_t, uint32_t))reset_usb_boot)(0, 0);
+    }
+    restart(WHY_REQUESTED);
+}
+
+_Noreturn void reset_request_loader(void) {
+    uart_flush();
+    usb_flush();
+    reset_to_loader();
 }
 
 /* From priot_fault_entry: `frame` is where the core stacked r0-r3, r12, lr, pc and xpsr, if that is in SRAM at all. */

@@ -2,21 +2,20 @@
 
 #include "clocks.h"
 #include "registers.h"
+#include "ring.h"
 
-/* Two of the link's longest frames; a power of two, so that free-running counters index it. */
+/* Two of the link's longest frames: a UART cannot ask the host to wait. */
 enum {
     RING_BYTES = 4096
 };
 
-static struct {
-    volatile uint32_t written; /* by the interrupt only */
-    volatile uint32_t read;    /* by the main loop only */
-    volatile uint32_t lost; /* bytes that found the FIFO or the ring full; for a debugger, as the CRC tells the host */
-    uint8_t bytes[RING_BYTES];
-} ring;
+static ring received;
+static uint8_t memory[RING_BYTES];
+static volatile uint32_t lost; /* bytes that found FIFO or ring full; for a debugger, as the CRC tells the host */
 
 void uart_start(void) {
-    ring.written = ring.read = ring.lost = 0;
+    ring_init(&received, memory, RING_BYTES);
+    lost = 0;
     peripherals_restart(RESET_IO_BANK0 | RESET_PADS_BANK0 | RESET_UART0);
     REGISTER(PADS_GPIO1) = PAD_INPUT_PULLED_UP;
     REGISTER(GPIO0_CTRL) = GPIO_FUNCTION_UART;
@@ -35,33 +34,22 @@ void uart_interrupt(void) {
     while (!(REGISTER(UART0_FR) & UART_FR_RX_EMPTY)) {
         uint32_t data = REGISTER(UART0_DR);
         if (data & UART_DR_OVERRUN) {
-            ring.lost++;
+            lost++;
         }
-        if (ring.written - ring.read == RING_BYTES) {
-            ring.lost++;
+        if (ring_room(&received) == 0) {
+            lost++;
         } else {
-            ring.bytes[ring.written % RING_BYTES] = (uint8_t)data;
-            ring.written++;
+            ring_put(&received, (uint8_t)data);
         }
     }
 }
 
-/* With interrupts masked, one that comes between the look and the sleep still ends the sleep. */
-void uart_wait(void) {
-    __asm volatile("cpsid i" ::: "memory");
-    if (ring.read == ring.written) {
-        __asm volatile("wfi" ::: "memory");
-    }
-    __asm volatile("cpsie i" ::: "memory");
+bool uart_is_empty(void) {
+    return ring_is_empty(&received);
 }
 
 bool uart_take(uint8_t *byte) {
-    if (ring.read == ring.written) {
-        return false;
-    }
-    *byte = ring.bytes[ring.read % RING_BYTES];
-    ring.read++;
-    return true;
+    return ring_take(&received, byte);
 }
 
 void uart_send(const uint8_t *bytes, size_t count) {

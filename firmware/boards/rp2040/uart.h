@@ -6,13 +6,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define UART0_VECTOR 20
-
 /* After clocks_start. */
 void uart_start(void);
 
-/* Waits, asleep, until a byte is there; returns at once if one is. */
-void uart_wait(void);
+/* No byte is waiting. */
+bool uart_is_empty(void);
 
 /* Takes the oldest byte; false if there is none. */
 bool uart_take(uint8_t *byte);

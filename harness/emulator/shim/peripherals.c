@@ -1,5 +1,6 @@
 /* The RP2040's peripherals as far as a firmware on its own needs them: resets, clocks, oscillator, PLLs, watchdog,
- * timer, pins as memory, UART0, the core's registers. Anything else is memory too, and noted as not modelled. */
+ * timer, pins as memory, UART0, the flash chip, a USB controller without a host, the core's registers. Anything else is memory too, and
+ * noted as not modelled. */
 #include "machine.h"
 
 #include <string.h>
@@ -10,6 +11,7 @@ enum {
     CLOCKS = 0x40008000,
     RESETS = 0x4000c000,
     IO_BANK0 = 0x40014000,
+    IO_QSPI = 0x40018000,
     PADS_BANK0 = 0x4001c000,
     XOSC = 0x40024000,
     PLL_SYS = 0x40028000,
@@ -18,6 +20,8 @@ enum {
     TIMER = 0x40054000,
     WATCHDOG = 0x40058000,
     ROSC = 0x40060000,
+    USB_MEMORY = 0x50100000,
+    USB = 0x50110000,
 };
 #define SIO 0xd0000000u
 #define PPB 0xe000e000u
@@ -150,9 +154,12 @@ static uint32_t read_word(machine *m, uint32_t address, bool peek) {
     case WATCHDOG:
         return *reg(m, address) | (address == WATCHDOG_TICK ? (*reg(m, address) & 0x200u) << 1 : 0u);
     case XIP_SSI:
-        return address == XIP_SSI + 0x28 ? 0x6u : *reg(m, address); /* SR: idle, room to send */
+        return ssi_read(m, address - XIP_SSI, peek);
+    case IO_QSPI:
     case IO_BANK0:
     case PADS_BANK0:
+    case USB_MEMORY: /* a controller without a host: nothing ever happens on the bus */
+    case USB:
         return *reg(m, address);
     default:
         if (address >= PPB && address < PPB + 0x1000u) {
@@ -176,6 +183,14 @@ static void write_word(machine *m, uint32_t address, uint32_t value) {
         watchdog_write(m, address, value);
         break;
     case XIP_SSI:
+        ssi_write(m, address - XIP_SSI, value);
+        break;
+    case IO_QSPI:
+        *reg(m, address) = value;
+        if (address == IO_QSPI + 0x0cu) { /* GPIO_QSPI_SS_CTRL */
+            flash_select(m, value);
+        }
+        break;
     case CLOCKS:
     case RESETS:
     case XOSC:
@@ -183,6 +198,8 @@ static void write_word(machine *m, uint32_t address, uint32_t value) {
     case PLL_USB:
     case IO_BANK0:
     case PADS_BANK0:
+    case USB_MEMORY:
+    case USB:
         *reg(m, address) = value;
         break;
     default:
@@ -208,7 +225,8 @@ static uint64_t read_bus(machine *m, uint32_t address, unsigned size) {
     return size == 1 ? word & 0xffu : size == 2 ? word & 0xffffu : word;
 }
 
-/* APB: address bits 12 and 13 choose write, XOR, set or clear; a narrow write reaches all lanes of the word. */
+/* APB, and the USB controller: address bits 12 and 13 choose write, XOR, set or clear; a narrow write reaches all lanes
+ * of the word. */
 static void write_aliased(machine *m, uint32_t address, unsigned size, uint64_t value) {
     uint32_t target = address & ~0x3003u, word = widen((uint32_t)value, size), alias = address >> 12 & 3u;
     uint32_t old = alias == 0 ? 0 : read_word(m, target, true);
@@ -231,6 +249,8 @@ REGION(apb, 0x40000000u, 0x3000, write_aliased)
 REGION(timer, 0x40054000u, 0x3000, write_aliased)
 REGION(rest, 0x40058000u, 0x3000, write_aliased)
 REGION(ahb, 0x50000000u, 0, write_plain)
+REGION(usb, 0x50110000u, 0x3000, write_aliased)
+REGION(pio, 0x50114000u, 0, write_plain)
 REGION(sio, 0xd0000000u, 0, write_plain)
 REGION(ppb, 0xe000e000u, 0, write_plain)
 
@@ -246,7 +266,8 @@ uc_err peripheral_map(machine *m) {
     } regions[] = {
         {0x14000000u, 0x1000u, read_xip, write_xip},    {0x18000000u, 0x1000u, read_ssi, write_ssi},
         {0x40000000u, 0x54000u, read_apb, write_apb},   {0x40054000u, 0x4000u, read_timer, write_timer},
-        {0x40058000u, 0x18000u, read_rest, write_rest}, {0x50000000u, 0x400000u, read_ahb, write_ahb},
+        {0x40058000u, 0x18000u, read_rest, write_rest}, {0x50000000u, 0x110000u, read_ahb, write_ahb},
+        {0x50110000u, 0x4000u, read_usb, write_usb},    {0x50114000u, 0x2ec000u, read_pio, write_pio},
         {0xd0000000u, 0x1000u, read_sio, write_sio},    {0xe000e000u, 0x1000u, read_ppb, write_ppb},
     };
     uc_err error = UC_ERR_OK;
@@ -273,6 +294,7 @@ void peripheral_reset(machine *m) {
         *reg(m, WATCHDOG_REASON + 4u * i) = kept[i];
     }
     m->state.uart = (machine_uart){.count = 0};
+    m->state.chip = (machine_flash_chip){.count = 0};
     m->state.nvic_enabled = m->state.nvic_pending = 0;
     m->state.systick_zero = m->state.systick_wraps = 0;
     m->state.timer_high = 0;

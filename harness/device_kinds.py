@@ -1,0 +1,59 @@
+"""What `--device` can name: how such a device opens, whether it is slow, and why it may be missing here."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from priot_hil.reference.errors import InputError
+from priot_hil.reference.reference_engine import ReferenceEngine
+
+from .engines import DeviceEngine
+from .quarantine import Quarantine
+
+BAUD = 115200
+
+OpenedEngine = DeviceEngine | ReferenceEngine
+
+
+@dataclass(frozen=True)
+class DeviceOptions:
+    """What a user says about devices beside their names.
+
+    Attributes:
+        baud: Bits per second of a serial port.
+        any_build: Accept another firmware than the one built here.
+        quarantine: Remembers boards of a pool that failed, and makes a worker wait for one that another worker has;
+            None where each opening is on its own.
+    """
+
+    baud: int = BAUD
+    any_build: bool = False
+    quarantine: Quarantine | None = None
+
+    def __post_init__(self) -> None:
+        if self.baud <= 0:
+            raise InputError.about("baud", expected="bits per second, more than 0", got=self.baud, do=f"try {BAUD}")
+
+
+DEFAULT_OPTIONS = DeviceOptions()
+
+
+def available() -> None:
+    """Nothing is missing."""
+    return None
+
+
+@dataclass(frozen=True)
+class DeviceKind:
+    """One entry of the registry.
+
+    Attributes:
+        open: Opens the engine. May raise InputError and LinkLost.
+        is_slow: Runs the tests marked `short` only.
+        unavailable: The reason why this machine has no such device; None where it has. Quick, and opens nothing.
+        boards: The names of the boards of which opening takes a free one; none where each opening starts a device anew.
+    """
+
+    open: Callable[[DeviceOptions], OpenedEngine]
+    is_slow: bool = False
+    unavailable: Callable[[], str | None] = available
+    boards: tuple[str, ...] = ()
