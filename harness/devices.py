@@ -15,6 +15,7 @@ from .device_kinds import DEFAULT_OPTIONS, DeviceKind, DeviceOptions, OpenedEngi
 from .engines import DeviceEngine
 from .firmware import build
 from .link import Link
+from .renode import missing as renode_is_missing
 from .transports.emulator import EmulatorTransport
 from .transports.process import ProcessTransport
 from .transports.renode import RenodeTransport

@@ -28,21 +28,11 @@ _POLL_SECONDS: Final = 0.002
 _TAIL_LINES: Final = 15
 
 
-def program() -> str:
-    """Path of `renode`.
-
-    Raises:
-        InputError: It is not on the PATH.
-    """
-    path = shutil.which("renode")
-    if path is None:
-        raise InputError.about(
-            "device renode",
-            expected="the program renode on the PATH",
-            got="none",
-            do=f"install Renode {TESTED_VERSION} (docs/renode.md), or take the device emulator",
-        )
-    return path
+def missing() -> str | None:
+    """Why this machine cannot run Renode; None where it can."""
+    if shutil.which("renode"):
+        return None
+    return f"no program renode on the PATH; install Renode {TESTED_VERSION} (docs/renode.md)"
 
 
 class Renode:
@@ -56,7 +46,9 @@ class Renode:
     """
 
     def __init__(self) -> None:
-        path = program()
+        path = shutil.which("renode")
+        if path is None:
+            raise InputError(f"device renode is not available: {missing()}")
         folder = tempfile.TemporaryDirectory(prefix="priot-renode-")
         self.folder = Path(folder.name)
         for file in PLATFORM.iterdir():

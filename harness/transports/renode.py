@@ -17,6 +17,8 @@ _CHUNK: Final = 65536
 _PORT_TRIES: Final = 5
 # Whoever waits as long as this expects an answer; a shorter wait only asks whether the line is quiet.
 _ANSWER_SECONDS: Final = 0.2
+_BOOT_SECONDS: Final = 10.0
+_LOOK_SECONDS: Final = 0.02
 
 
 class RenodeTransport:
@@ -38,6 +40,7 @@ class RenodeTransport:
             self.renode.expect("include @image.resc", "Starting emulation...")
             self._socket = socket.create_connection(("127.0.0.1", port))
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self._await_sleep()
         except BaseException:
             self.close()
             raise
@@ -85,6 +88,7 @@ class RenodeTransport:
     def reset(self) -> None:
         """Reset the machine; memory stays, as on the chip."""
         self.renode.expect("machine Reset")
+        self._await_sleep()
         with contextlib.suppress(LinkLost):
             while self.read(0.0):
                 pass
@@ -107,9 +111,18 @@ class RenodeTransport:
             raise LinkLost(f"{self.name}: closed; open it again.")
         return self._socket
 
+    def _is_asleep(self) -> bool:
+        before, after = (int(self.renode.command("cpu ExecutedInstructions"), 16) for _ in range(2))
+        return before == after > 0
+
+    def _await_sleep(self) -> None:
+        """Let the firmware boot, on a machine that may be busy; one that never sleeps is found out by who waits for it."""
+        deadline = time.monotonic() + _BOOT_SECONDS
+        while not self._is_asleep() and time.monotonic() < deadline:
+            time.sleep(_LOOK_SECONDS)
+
     def _check_asleep(self) -> None:
-        before, after = (self.renode.command("cpu ExecutedInstructions") for _ in range(2))
-        if before != after:
+        if not self._is_asleep():
             pc = int(self.renode.command("cpu PC"), 16)
             raise EmulationStuck(
                 f"{self.name} still runs in {symbolize(self._elf, pc)} ({pc:#010x}) after its deadline; "

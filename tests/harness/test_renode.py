@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,13 +11,13 @@ import pytest
 
 from priot_hil.harness import engines as engines_module
 from priot_hil.harness import link as link_module
-from priot_hil.harness.device import LinkDevice
+from priot_hil.harness.device import RESET_CAUSES, LinkDevice
 from priot_hil.harness.devices import open_renode
 from priot_hil.harness.emulator.image import Image, read_image
 from priot_hil.harness.engines import DeviceEngine
 from priot_hil.harness.errors import DeviceFault, EmulationStuck, KernelStatus
 from priot_hil.harness.firmware import build
-from priot_hil.harness.protocol import CommandCode, HelloResponse
+from priot_hil.harness.protocol import CommandCode, HelloResponse, ResetRequest
 from priot_hil.harness.strategies import Run
 from priot_hil.harness.transports.renode import RenodeTransport
 from priot_hil.reference.reference_engine import ReferenceEngine
@@ -29,8 +30,9 @@ pytestmark = [
 
 MakeRun = Callable[[MethodKind], Run]
 Watch = Callable[[DeviceEngine, Run], Any]
-UNDEFINED, BRANCH_TO_ITSELF = 0xDE00, 0xE7FE
-RESET_REQUESTED = 1
+UNDEFINED = 0xDE00
+ENDLESS_LOOP = 0xE7FDBF00  # two instructions: Renode lets a core sleep that branches to itself
+RESTART = 0  # the mode of a reset
 
 
 @dataclass
@@ -42,12 +44,19 @@ class Board:
     transport: RenodeTransport
     image: Image
 
-    def poke(self, function: str, instruction: int) -> Callable[[], None]:
-        """Put an instruction at a function's start; returns what puts the old one back."""
-        place = self.image.symbols[function]
-        whole = int(self.transport.renode.command(f"sysbus ReadWord {place:#x}"), 16)
-        self.transport.renode.expect(f"sysbus WriteWord {place:#x} {instruction:#x}")
-        return lambda: self.transport.renode.expect(f"sysbus WriteWord {place:#x} {whole:#x}")
+    @contextmanager
+    def broken(self, function: str, code: int) -> Iterator[None]:
+        """Put one or two instructions at a function's start for a while."""
+        place, renode = self.image.symbols[function], self.transport.renode
+        places = [place, place + 2] if code >> 16 else [place]
+        whole = [int(renode.command(f"sysbus ReadWord {at:#x}"), 16) for at in places]
+        for at, half in zip(places, (code & 0xFFFF, code >> 16), strict=False):
+            renode.expect(f"sysbus WriteWord {at:#x} {half:#x}")
+        try:
+            yield
+        finally:
+            for at, half in zip(places, whole, strict=True):
+                renode.expect(f"sysbus WriteWord {at:#x} {half:#x}")
 
 
 @pytest.fixture(scope="module")
@@ -83,10 +92,9 @@ def test_a_crash_is_named_and_survived(board: Board, make_run: MakeRun, watch: W
     """The handler's reset restarts the image at its own vector table, and the witness of the fault is kept."""
     run = make_run(MethodKind.PRIOT)
     watch(board.engine, run)
-    mend = board.poke("priot_linear_s8_forward", UNDEFINED)
-    with pytest.raises(DeviceFault, match=r"HardFault .* at priot_linear_s8_forward\+0x0 .*forward of stage 1") as caught:
+    sentence = r"HardFault .* at priot_linear_s8_forward\+0x0 .*forward of stage 1"
+    with board.broken("priot_linear_s8_forward", UNDEFINED), pytest.raises(DeviceFault, match=sentence) as caught:
         board.engine.train_step(run.images[1], int(run.labels[1]))
-    mend()
     assert caught.value.pc == board.image.symbols["priot_linear_s8_forward"]
     with pytest.raises(KernelStatus, match="not_loaded"):
         board.device.command(CommandCode.STATE)
@@ -100,22 +108,23 @@ def test_a_core_that_does_not_come_back_is_named(
     """An endless loop, in a kernel or in the fault's handler; the reset brings the device back."""
     run = make_run(MethodKind.PRIOT)
     watch(board.engine, run)
-    mends = [board.poke("priot_linear_s8_forward", UNDEFINED), board.poke(function, BRANCH_TO_ITSELF)]
-    with monkeypatch.context() as patch:
+    with (
+        monkeypatch.context() as patch,
+        board.broken("priot_linear_s8_forward", UNDEFINED),
+        board.broken(function, ENDLESS_LOOP),
+        pytest.raises(EmulationStuck, match=f"still runs in {function}"),
+    ):
         patch.setattr(link_module, "MARGIN", 0.5)
         patch.setattr(engines_module, "STEP_SECONDS", 0.0)
-        with pytest.raises(EmulationStuck, match=f"still runs in {function}"):
-            board.engine.train_step(run.images[1], int(run.labels[1]))
-    for mend in reversed(mends):
-        mend()
+        board.engine.train_step(run.images[1], int(run.labels[1]))
     watch(board.engine, run).expect_untouched()
 
 
 def test_a_requested_reset_is_told(board: Board) -> None:
     """The firmware restarts itself, and says why."""
-    board.device.command(CommandCode.RESET)
+    board.device.command(CommandCode.RESET, ResetRequest(RESTART).pack())
     hello = HelloResponse.unpack(board.device.link.hello())
-    assert hello.reset_cause == RESET_REQUESTED
+    assert RESET_CAUSES[hello.reset_cause] == "request"
     assert hello.build_id == build("rp2040").ram.build_id
 
 

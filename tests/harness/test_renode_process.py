@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from priot_hil.harness.devices import DEVICES
 from priot_hil.harness.errors import EmulationStuck, LinkLost
 from priot_hil.harness.firmware import build
 from priot_hil.harness.renode import monitor
@@ -100,11 +101,10 @@ def folders(path: Path) -> list[Path]:
 
 
 def test_a_missing_program_says_so(elf: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """What is missing, which version would do, and what works without it."""
+    """What is missing, and which version would do; `--device` gives the same reason."""
     monkeypatch.setenv("PATH", str(tmp_path))
-    sentence = (
-        r"device renode: expected the program renode on the PATH, got none; install Renode 1\.16\.1 .*device emulator\."
-    )
+    sentence = r"device renode is not available: no program renode on the PATH; install Renode 1\.16\.1 \(docs"
+    assert DEVICES["renode"].unavailable() in sentence.replace("\\", "") + "/renode.md)"
     with pytest.raises(InputError, match=sentence):
         RenodeTransport(elf)
 
