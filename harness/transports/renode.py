@@ -17,7 +17,7 @@ _CHUNK: Final = 65536
 _PORT_TRIES: Final = 5
 # Whoever waits as long as this expects an answer; a shorter wait only asks whether the line is quiet.
 _ANSWER_SECONDS: Final = 0.2
-_BOOT_SECONDS: Final = 10.0
+BOOT_SECONDS: Final = 10.0
 _LOOK_SECONDS: Final = 0.02
 
 
@@ -116,8 +116,8 @@ class RenodeTransport:
         return before == after > 0
 
     def _await_sleep(self) -> None:
-        """Let the firmware boot, on a machine that may be busy; one that never sleeps is found out by who waits for it."""
-        deadline = time.monotonic() + _BOOT_SECONDS
+        """Let the firmware boot, on a busy machine too; one that never sleeps is found by whoever waits for it."""
+        deadline = time.monotonic() + BOOT_SECONDS
         while not self._is_asleep() and time.monotonic() < deadline:
             time.sleep(_LOOK_SECONDS)
 

@@ -59,7 +59,11 @@ if "stubborn" in MOODS:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     child = subprocess.Popen(["sleep", "300"])
     print(f"child {child.pid}", flush=True)
-print(f"Renode, version {'9.9.9' if 'new' in MOODS else '1.16.1'} (0123abc-202601010000)\n\n(monitor) ", end="", flush=True)
+print(
+    f"Renode, version {'9.9.9' if 'new' in MOODS else '1.16.1'} (0123abc-202601010000)\n\n(monitor) ",
+    end="",
+    flush=True,
+)
 for typed in sys.stdin:
     print(typed.rstrip("\n"))
     run(typed.rstrip("\n"))

@@ -112,11 +112,11 @@ def test_a_core_that_does_not_come_back_is_named(
         monkeypatch.context() as patch,
         board.broken("priot_linear_s8_forward", UNDEFINED),
         board.broken(function, ENDLESS_LOOP),
-        pytest.raises(EmulationStuck, match=f"still runs in {function}"),
     ):
         patch.setattr(link_module, "MARGIN", 0.5)
         patch.setattr(engines_module, "STEP_SECONDS", 0.0)
-        board.engine.train_step(run.images[1], int(run.labels[1]))
+        with pytest.raises(EmulationStuck, match=f"still runs in {function}"):
+            board.engine.train_step(run.images[1], int(run.labels[1]))
     watch(board.engine, run).expect_untouched()
 
 

@@ -1,4 +1,4 @@
-"""The platform's files: every register that the firmware touches is there, and the stand-ins answer as the chip does."""
+"""The platform's files: every block that the firmware touches is there, and its stand-in answers as the chip does."""
 
 import re
 from pathlib import Path

@@ -16,6 +16,7 @@ from priot_hil.harness.devices import DEVICES
 from priot_hil.harness.errors import EmulationStuck, LinkLost
 from priot_hil.harness.firmware import build
 from priot_hil.harness.renode import monitor
+from priot_hil.harness.transports import renode
 from priot_hil.harness.transports.renode import RenodeTransport
 from priot_hil.reference.errors import InputError
 
@@ -36,7 +37,7 @@ Start = Callable[..., RenodeTransport]
 
 
 @pytest.fixture
-def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
+def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Puts the stand-in on the PATH, in the moods given."""
     program = tmp_path / "bin" / "renode"
     program.parent.mkdir()
@@ -50,7 +51,7 @@ def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[.
         monkeypatch.setenv("FAKE_RENODE", " ".join(moods))
 
     in_mood()
-    yield in_mood
+    return in_mood
 
 
 @pytest.fixture(scope="module")
@@ -190,8 +191,9 @@ def test_a_closed_device_says_so(start: Start) -> None:
             call()
 
 
-def test_a_busy_core_is_named(start: Start) -> None:
+def test_a_busy_core_is_named(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     """An answer that does not come from a core that still works is no cable's fault; a short look does not ask."""
+    monkeypatch.setattr(renode, "BOOT_SECONDS", 0.1)
     busy = start("busy")
     assert busy.read(time.monotonic() + 0.05) == b""
     with pytest.raises(EmulationStuck, match=r"renode:priot-ram\.elf still runs in priot_entry\+0x0 \(0x20001000\)"):
@@ -210,9 +212,7 @@ def test_closing_leaves_nothing(start: Start, tmp_path: Path) -> None:
     assert not folders(tmp_path)
 
 
-def test_a_renode_that_does_not_leave_is_ended(
-    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_renode_that_does_not_leave_is_ended(start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With what it started: `renode` is a script that starts another program on some systems."""
     transport = start("stubborn")
     child = int((transport.renode.folder / "output.txt").read_text().split()[1])
