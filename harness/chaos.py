@@ -6,7 +6,7 @@ import signal
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from multiprocessing import get_context
 from pathlib import Path
@@ -172,6 +172,8 @@ def run_chunk(campaign: Campaign, index: int) -> tuple[int, Tally]:
     tally = Tally()
     number = campaign.seed << 32 | index
     device, _ = open_under_fire(campaign.device)
+    first: list[str] = []  # case that breaks the promise, and what was wrong
+    smallest: list[str] = []
 
     def counted(case: Case) -> None:
         tally.runs += 1
@@ -180,6 +182,7 @@ def run_chunk(campaign: Campaign, index: int) -> tuple[int, Tally]:
                 outcome = device.endure(case)
         except WrongResult as wrong:
             tally.broken["hang" if isinstance(wrong, Hang) else "wrong"] += 1
+            first[:] = first or [str(case), str(wrong)]
             device.line.reset()
             return
         tally.exact += outcome.lost is None
@@ -187,8 +190,6 @@ def run_chunk(campaign: Campaign, index: int) -> tuple[int, Tally]:
         tally.resends += outcome.resends
         tally.lost.update([outcome.lost.value] if outcome.lost else [])
         tally.faults += outcome.met
-
-    smallest: list[str] = []
 
     def raised(case: Case) -> None:
         try:
@@ -202,10 +203,9 @@ def run_chunk(campaign: Campaign, index: int) -> tuple[int, Tally]:
     try:
         drawn(counted, campaign.faults, number, CHUNK, Phase.generate)
         if tally.broken:
-            try:
+            with suppress(WrongResult):
                 drawn(raised, campaign.faults, number, SHRINK_CASES, Phase.generate, Phase.shrink)
-            except WrongResult:
-                tally.smallest += smallest
+            tally.smallest += smallest or first
     finally:
         device.close()
     return index, tally

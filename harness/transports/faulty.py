@@ -1,9 +1,10 @@
 """A bad cable: a transport that spoils the bytes of another as a plan of faults says, the same each time."""
 
 import re
+import time
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from priot_hil.harness.frames import ENCODED_LIMIT
@@ -12,6 +13,9 @@ from priot_hil.reference.errors import InputError
 from . import Transport
 
 WHOLE = ENCODED_LIMIT + 2  # bytes: more than any frame on the wire has
+PATIENCE = (
+    20.0  # seconds for an answer that the device owes, however little the host would wait: its clock stands still
+)
 
 
 class Way(StrEnum):
@@ -132,7 +136,8 @@ class FaultyLine:
     """A transport with faults, for devices that answer every piece between two zero bytes, as the protocol asks.
 
     It counts what the device still has to answer. Where that is nothing, nothing more will come, and a deadline passes
-    at once: what a real line takes seconds for is over in no time, and a device that owes an answer is found out.
+    at once: what a real line takes seconds for is over in no time. Else its answer is waited for, so that the same plan
+    ends the same way on a slow machine, and a device that never gives it is found out.
 
     Args:
         inner: The line to spoil.
@@ -160,6 +165,12 @@ class FaultyLine:
         for way in Way:
             self._ways[way] = Direction([fault for fault in faults if fault.way == way])
 
+    def add(self, faults: Iterable[Fault]) -> None:
+        """Plans further faults, whose frames count from the next one of their direction."""
+        for fault in faults:
+            direction = self._ways[fault.way]
+            direction.faults.append(replace(fault, frame=direction.frames + fault.frame))
+
     def deliver(self, deadline: float) -> None:
         """Ends all faults; what was late comes now, and what the device says to it is on its way to the host."""
         late = {way: sorted(direction.late, key=lambda item: item[0]) for way, direction in self._ways.items()}
@@ -181,7 +192,7 @@ class FaultyLine:
     def read(self, deadline: float) -> bytes:
         """What has come; nothing, at once, where the device has said all that it will."""
         while self._owed and not self._arrived:
-            data = self.inner.read(deadline)
+            data = self.inner.read(max(deadline, time.monotonic() + PATIENCE))
             if not data:
                 self.silences += 1
                 self._owed = 0

@@ -1,11 +1,12 @@
-"""The link on a bad line: whatever it does, a result is exact, or the link is lost with a reason; nothing in between."""
+"""The link on a bad line: whatever that does, a result is exact, or the link is lost with a reason."""
 
 import time
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import Phase, given, settings
+from hypothesis import Phase, given
 
+from priot_hil.harness.chaos import MOST_FAULTS, drawn
 from priot_hil.harness.firmware import build
 from priot_hil.harness.frames import Received, encode_frame, encode_request
 from priot_hil.harness.link import Link
@@ -26,7 +27,7 @@ def process() -> Iterator[DeviceUnderFire]:
     device.close()
 
 
-@given(case=cases(10))
+@given(case=cases(MOST_FAULTS))
 def test_exact_or_lost(process: DeviceUnderFire, case: Case) -> None:
     """Up to ten faults of any kind, anywhere."""
     process.endure(case)
@@ -97,18 +98,13 @@ class ProtocolOne:
                 return answer
 
 
-SEARCH = settings(max_examples=2000, derandomize=True, database=None, phases=[Phase.generate])
-
-
 def test_a_device_that_runs_any_number_is_found_out() -> None:
     """With it a step that comes late runs twice: the property can fail."""
     firmware = build("host")
     device = DeviceUnderFire(ProtocolOne(ProcessTransport(firmware.process)), {firmware.build_id: firmware.process})
     found: list[Case] = []
 
-    @SEARCH
-    @given(case=cases(10))
-    def property(case: Case) -> None:
+    def search(case: Case) -> None:
         try:
             device.endure(case)
         except WrongResult:
@@ -116,22 +112,15 @@ def test_a_device_that_runs_any_number_is_found_out() -> None:
             raise
 
     with pytest.raises(WrongResult, match=r"^state: expected|^step \d|NOT_LOADED|not_loaded"):
-        property()
+        drawn(search, MOST_FAULTS, 5, 2000, Phase.generate)
     device.close()
     late = (FaultKind.DUPLICATE, FaultKind.DELAY)
     assert any(fault.kind in late and fault.way is Way.TO_DEVICE for fault in found[0].plan)
 
 
-def test_a_host_that_takes_any_answer_is_found_out(
-    process: DeviceUnderFire, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_host_that_takes_any_answer_is_found_out(process: DeviceUnderFire, monkeypatch: pytest.MonkeyPatch) -> None:
     """A late answer is then taken for another request's."""
     monkeypatch.setattr(Link, "_is_answer", lambda _, received, command: received.header.command == command)
 
-    @SEARCH
-    @given(case=cases(10))
-    def property(case: Case) -> None:
-        process.endure(case)
-
-    with pytest.raises(WrongResult):
-        property()
+    with pytest.raises(WrongResult, match="expected"):
+        drawn(process.endure, MOST_FAULTS, 5, 2000, Phase.generate)
