@@ -168,10 +168,18 @@ def replay_case(text: str, device: str) -> int:
 
 
 def run_chunk(campaign: Campaign, index: int) -> tuple[int, Tally]:
-    """Performs a hundred runs of a campaign; of the first that breaks the promise the smallest like it is sought."""
+    """Performs a hundred runs of a campaign; of the first that breaks the promise the smallest like it is sought.
+
+    Raises:
+        InputError: The firmware has changed since the campaign began.
+    """
     tally = Tally()
     number = campaign.seed << 32 | index
-    device, _ = open_under_fire(campaign.device)
+    device, build_id = open_under_fire(campaign.device)
+    if build_id.hex() != campaign.build:
+        device.close()
+        do = "leave the firmware alone while a campaign runs, and begin it again"
+        raise InputError.about("firmware", expected=f"build {campaign.build[:12]}", got=build_id.hex()[:12], do=do)
     first: list[str] = []  # case that breaks the promise, and what was wrong
     smallest: list[str] = []
 
