@@ -1,6 +1,4 @@
-"""Streams of anything, as the device takes them: each piece between zero bytes gets the answer that the protocol gives
-it, and no more; what is not a frame of this session, next in its order, leaves the run alone.
-"""
+"""Streams of anything: each piece between zero bytes is answered as the protocol says, and the run is left alone."""
 
 import itertools
 import time
