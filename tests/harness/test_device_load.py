@@ -286,7 +286,7 @@ def test_scored_edges_out_of_order(
 
 
 def test_image_whose_size_wraps_in_32_bits(device_engine: DeviceEngine) -> None:
-    """An image of 2**32 values before a pool that leaves few of them: it is too large, also where sizes have 32 bits."""
+    """2**32 values before a pool that leaves few of them: too large, also where sizes have 32 bits."""
     layers = [
         LayerRecord(LayerCode.MAXPOOL2D, 0, 0, 2048, 0, 0, 0, 0, 0, 0, 0),
         LayerRecord(LayerCode.FLATTEN, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0),
