@@ -94,6 +94,22 @@ def bench(_: Context, out: str = "") -> None:
     run_bench(Path(out) if out else None)
 
 
+@task(
+    help={
+        "count": "how many boards are lost",
+        "seed": "of the instants and the data",
+        "how": "kill (SIGKILL to the board's process) or reset (its watchdog)",
+    }
+)
+@command
+def kills(_: Context, count: int = 50, seed: int = 1, how: str = "kill") -> int:
+    """Lose emulated boards at random instants of 3-epoch runs; each run must end as if nothing had happened."""
+    from priot_hil.reproductions.kills import kills as lose_boards
+    from priot_hil.reproductions.runner import default_console
+
+    return DIVERGED if lose_boards(count, seed, how, default_console()) else 0
+
+
 @task(help={"preset": "rp2040, rp2040-gcc, host or host-sanitized"})
 @command
 def build(_: Context, preset: str = "rp2040") -> None:

@@ -223,6 +223,10 @@ class Rp2040:
         self._shim.machine_clear_output(self._open)
         self._shim.machine_reset(self._open)
 
+    def bite_at(self, cycle: int) -> None:
+        """Let the watchdog bite when the core has executed so many cycles in all, whatever the firmware set it to."""
+        self._state().watchdog_due = cycle
+
     def snapshot(self) -> Snapshot:
         """Copy the machine's state, to be restored into this machine or another one with the same image."""
         state = self._shim.machine_get_state(self._open)

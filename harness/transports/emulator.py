@@ -2,9 +2,12 @@
 
 import time
 from pathlib import Path
+from typing import Final
 
 from priot_hil.harness.emulator import Rp2040, Stop
 from priot_hil.harness.errors import EmulationStuck
+
+DATASET_FLASH_OFFSET: Final = 0x60000  # where firmware/boards/rp2040 looks for a transfer set
 
 
 class EmulatorTransport:
