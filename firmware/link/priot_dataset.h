@@ -9,7 +9,7 @@
 typedef struct {
     const uint8_t *labels; /* u16 each, training set first */
     const int8_t *images;  /* in the same order; NULL: none was found */
-    uint32_t image_bytes, train, test;
+    uint32_t image_bytes, train, test, crc;
 } priot_dataset;
 
 /* Whether the board's flash holds a transfer set that is whole and made for the loaded model; says where in *found. */

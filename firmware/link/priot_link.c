@@ -10,7 +10,7 @@ void priot_line_init(priot_line *line, void (*send)(const uint8_t *bytes, size_t
 
 void priot_device_init(priot_device *device, const priot_board *board, uint8_t *arena, size_t arena_bytes) {
     device->board = board;
-    device->dataset = (priot_dataset){NULL, NULL, 0, 0, 0};
+    device->dataset = (priot_dataset){NULL, NULL, 0, 0, 0, 0};
     device->encoded_bytes = 0;
     device->session = device->previous_session = 0;
     device->last_sequence = 0;
@@ -75,7 +75,8 @@ static void run(priot_device *device, const priot_line *line) {
         device->encoded_bytes = finish(request, device->response, payload, status, device->encoded);
         line->send(device->encoded, device->encoded_bytes);
         if (command == PRIOT_COMMAND_RESET && status == PRIOT_STATUS_OK) {
-            device->board->reset();
+            const uint8_t restart = request[PRIOT_FRAME_BYTES + PRIOT_RESET_REQUEST_RESTART];
+            (restart == PRIOT_RESTART_LOADER ? device->board->reset_to_loader : device->board->reset)();
         }
     } else if (is_current && sequence == device->last_sequence && device->encoded_bytes != 0) {
         line->send(device->encoded, device->encoded_bytes);

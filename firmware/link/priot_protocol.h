@@ -19,6 +19,8 @@ changes nothing; in session 0 it is answered and leaves the current session alon
     PRIOT_COMMAND_DATASET = 11, /* Checks the transfer set in flash against its checksum and the loaded model. */
     PRIOT_COMMAND_TRAIN_EPOCH = 12, /* A training step on each sample of the transfer set that `order` names. */
     PRIOT_COMMAND_EVALUATE = 13, /* Predicts every test sample of the transfer set. */
+    PRIOT_COMMAND_ERASE = 14, /* Erases a part of the transfer set's flash to 0xff; the set that was found there is forgotten. */
+    PRIOT_COMMAND_STORE = 15, /* Writes erased flash of the transfer set and reads it back; the set that was found there is forgotten. */
 } priot_command;
 
 /* Before the payload of every frame; behind it stands the CRC-32 (zlib's) of header and payload. */
@@ -105,6 +107,10 @@ changes nothing; in session 0 it is answered and leaves the current session alon
 #define PRIOT_HELLO_RESPONSE_NAME 52u /* 16s */
 #define PRIOT_HELLO_RESPONSE_BYTES 68u
 
+/* Request of reset. */
+#define PRIOT_RESET_REQUEST_RESTART 0u /* u8 */
+#define PRIOT_RESET_REQUEST_BYTES 1u
+
 /* Response of load. */
 #define PRIOT_LOAD_RESPONSE_ARENA_USED 0u /* u32 */
 #define PRIOT_LOAD_RESPONSE_BYTES 4u
@@ -157,7 +163,8 @@ changes nothing; in session 0 it is answered and leaves the current session alon
 /* Response of dataset. */
 #define PRIOT_DATASET_RESPONSE_TRAIN 0u /* u32 */
 #define PRIOT_DATASET_RESPONSE_TEST 4u /* u32 */
-#define PRIOT_DATASET_RESPONSE_BYTES 8u
+#define PRIOT_DATASET_RESPONSE_CRC 8u /* u32 */
+#define PRIOT_DATASET_RESPONSE_BYTES 12u
 
 /* Request of train_epoch. */
 #define PRIOT_TRAIN_EPOCH_REQUEST_SAMPLES 0u /* u16 */
@@ -174,5 +181,14 @@ changes nothing; in session 0 it is answered and leaves the current session alon
 #define PRIOT_EVALUATE_RESPONSE_TOTAL 4u /* u32 */
 #define PRIOT_EVALUATE_RESPONSE_CYCLES 8u /* u64 */
 #define PRIOT_EVALUATE_RESPONSE_BYTES 16u
+
+/* Request of erase. */
+#define PRIOT_ERASE_REQUEST_OFFSET 0u /* u32 */
+#define PRIOT_ERASE_REQUEST_LENGTH 4u /* u32 */
+#define PRIOT_ERASE_REQUEST_BYTES 8u
+
+/* Request of store. */
+#define PRIOT_STORE_REQUEST_OFFSET 0u /* u32 */
+#define PRIOT_STORE_REQUEST_BYTES 4u
 
 #endif

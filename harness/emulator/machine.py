@@ -118,6 +118,7 @@ class Rp2040:
         for address, data in self._image.segments:
             ctypes.memmove(self._at(address, len(data)), data, len(data))
         self._flash_copy: bytes | None = None
+        self._flash_changes = 0  # of the firmware's own, as of the copy
         self._shim.machine_reset(self._handle)
 
     def close(self) -> None:
@@ -230,6 +231,7 @@ class Rp2040:
     def snapshot(self) -> Snapshot:
         """Copy the machine's state, to be restored into this machine or another one with the same image."""
         state = self._shim.machine_get_state(self._open)
+        self._forget_old_flash()
         if self._flash_copy is None:
             self._flash_copy = ctypes.string_at(self._flash, FLASH_BYTES)
         return Snapshot(
@@ -244,6 +246,7 @@ class Rp2040:
         """Put a snapshot's state back, to the last bit and count."""
         self._shim.machine_set_state(self._open, snapshot.state)
         ctypes.memmove(self._sram, snapshot.sram, SRAM_BYTES)
+        self._forget_old_flash()
         if self._flash_copy is not snapshot.flash:
             ctypes.memmove(self._flash, snapshot.flash, FLASH_BYTES)
             self._flash_copy = snapshot.flash
@@ -281,6 +284,12 @@ class Rp2040:
             self._flash_copy = None
         if self._touches_text(address, len(data)) and not self._shim.machine_text_changed(self._open):
             raise MemoryError("no room to translate the changed text")
+
+    def _forget_old_flash(self) -> None:
+        """Drop the copy of flash that the firmware has written to since."""
+        changes: int = self._shim.machine_flash_changes(self._open)
+        if changes != self._flash_changes:
+            self._flash_copy, self._flash_changes = None, changes
 
     def _touches_text(self, address: int, count: int) -> bool:
         base = address - SRAM_BASE if address >= SRAM_BASE else address - FLASH_BASE + SRAM_BYTES

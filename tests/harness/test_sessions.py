@@ -11,7 +11,7 @@ from priot_hil.harness.engines import DeviceEngine
 from priot_hil.harness.errors import DeviceRestarted, LinkLost
 from priot_hil.harness.frames import Received, decode_frame, encode_request
 from priot_hil.harness.link import Link
-from priot_hil.harness.protocol import CommandCode, HelloResponse, StatusCode
+from priot_hil.harness.protocol import CommandCode, HelloResponse, ResetRequest, RestartCode, StatusCode
 from priot_hil.harness.strategies import Run
 from priot_hil.harness.transports import Transport
 from priot_hil.reference.run import MethodKind
@@ -143,6 +143,6 @@ def test_a_restart_is_told(process: DeviceEngine, make_run: MakeRun) -> None:
     with pytest.raises(DeviceRestarted, match=r"has restarted before or during state \(cause: power on\)"):
         process.state_crc()
     process.load(run.model, run.method, run.state)
-    process.device.command(CommandCode.RESET)
+    process.device.command(CommandCode.RESET, ResetRequest(RestartCode.FIRMWARE).pack())
     assert process.device.hello.reset_cause == 1
     process.load(run.model, run.method, run.state)

@@ -26,6 +26,9 @@ void usb_cdc_restart(usb_pipe pipe);
 void usb_cdc_sent(void);
 void usb_cdc_received(void);
 
+/* A frame begins: a millisecond is over. */
+void usb_cdc_frame(void);
+
 /* The line coding: rate, stop bits, parity, data bits, as PSTN 1.2 packs them. */
 const uint8_t *usb_cdc_line_coding(void);
 void usb_cdc_set_line_coding(const volatile uint8_t *bytes);
@@ -38,7 +41,7 @@ bool usb_is_empty(void);      /* no byte is waiting */
 bool usb_take(uint8_t *byte); /* takes the oldest byte; false if there is none */
 
 /* Returns when the controller has the last packet, or as soon as nobody will fetch it: the port is closed, the bus
- * asleep, or a packet lies there for half a second. The rest is dropped then. */
+ * asleep, or a packet lies there for half a second of frames. The rest is dropped then. */
 void usb_send(const uint8_t *bytes, size_t count);
 
 /* Returns when the host has fetched what was sent, or nobody will. */
