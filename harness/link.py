@@ -5,11 +5,12 @@ of running the command twice, and it refuses what is of another session or out o
 frame that comes late can change a result.
 """
 
+import contextlib
 import secrets
 import time
 from collections.abc import Iterator
 
-from .errors import LinkLost
+from .errors import EmulationStuck, LinkLost
 from .frames import ENCODED_LIMIT, Received, decode_frame, encode_request
 from .protocol import VERSION, CommandCode, HelloResponse, KindCode, StatusCode
 from .transcript import Transcript
@@ -77,6 +78,16 @@ class Link:
                 if self._is_answer(received, command):
                     return received.header.status, received.payload
         raise LinkLost(f"{self.name} did not answer {command.name.lower()} in {TRIES} tries of {budget + MARGIN:.0f} s")
+
+    def listen(self, seconds: float) -> None:
+        """Asks for nothing for a while; an emulated device works meanwhile. What comes is kept for the next answer.
+
+        Raises:
+            LinkLost: The transport is gone.
+            DeviceFault: The emulated core locked up.
+        """
+        with contextlib.suppress(EmulationStuck):  # at work, as it should be
+            self._pending += self._read(time.monotonic() + seconds)
 
     def close(self) -> None:
         """Closes the transport."""

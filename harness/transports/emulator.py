@@ -39,7 +39,7 @@ class EmulatorTransport:
             DeviceFault: the core locked up.
             EmulationStuck: the deadline passed while the core was busy, or restarted time and again.
         """
-        while not (data := self.machine.take()) and self.machine.run(deadline) is Stop.RESET:
+        while not (data := self.machine.take()) and self.machine.run(deadline, until_output=True) is Stop.RESET:
             if time.monotonic() >= deadline:
                 raise EmulationStuck(f"{self.name} keeps restarting; its last fault: {self.machine.last_fault}.")
         return data or self.machine.take()
