@@ -106,6 +106,37 @@ def bench(_: Context, out: str = "") -> None:
 
 
 @task(
+    name="run-epochs",
+    help={
+        "device": "the board",
+        "row": "a row of the accuracy table",
+        "angle": "degrees",
+        "seed": "of the run",
+        "epochs": "how many, at most 40",
+        "stop": "only end the run that the board is at",
+    },
+)
+@command
+def run_epochs(
+    _: Context,
+    device: str,
+    row: str = "PRIOT",
+    angle: int = 30,
+    seed: int = 10,
+    epochs: int = 30,
+    stop: bool = False,
+) -> None:
+    """Let a board train on its own flash, unplugged if you like; the same command again collects and checks."""
+    from priot_hil.reproductions.performance import EnginesDiffer
+    from priot_hil.reproductions.run_epochs import run_epochs as run_detached
+
+    try:
+        run_detached(device, row=row, angle=angle, seed=seed, epochs=epochs, stop=stop)
+    except EnginesDiffer as error:
+        raise Exit(f"error: {error}", DIVERGED) from error
+
+
+@task(
     help={
         "count": "how many boards are lost",
         "seed": "of the instants and the data",

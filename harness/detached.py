@@ -1,4 +1,4 @@
-"""Detached runs: a device that trains on its own flash, with or without a host; see the commands run, progress, stop."""
+"""Detached runs: a device that trains on its own flash, with or without a host."""
 
 from dataclasses import dataclass
 

@@ -280,8 +280,7 @@ class TraceRecord(NamedTuple):
 
 
 class DatasetRecord(NamedTuple):
-    """Head of a transfer set in flash. Behind it the labels (u16), training set first; then for each epoch of a
-detached run the order of its training samples (u16 each); then the images (int8), training set first."""
+    """Head of a transfer set in flash; then labels (u16), orders (u16) by epoch, images (int8), training set first."""
 
     magic: int
     image_bytes: int

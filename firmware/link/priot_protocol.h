@@ -77,8 +77,7 @@ the device restarts. */
 #define PRIOT_TRACE_RECORD_ERROR_CRC 8u /* u32 */
 #define PRIOT_TRACE_RECORD_BYTES 12u
 
-/* Head of a transfer set in flash. Behind it the labels (u16), training set first; then for each epoch of a
-detached run the order of its training samples (u16 each); then the images (int8), training set first. */
+/* Head of a transfer set in flash; then labels (u16), orders (u16) by epoch, images (int8), training set first. */
 #define PRIOT_DATASET_RECORD_MAGIC 0u /* u32 */
 #define PRIOT_DATASET_RECORD_IMAGE_BYTES 4u /* u32 */
 #define PRIOT_DATASET_RECORD_TRAIN 8u /* u32 */

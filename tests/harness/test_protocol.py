@@ -74,7 +74,7 @@ def test_every_layout_is_here() -> None:
     assert len(LAYOUTS) == 1 + 6 + sides
     assert sides == 19
     assert len(ENUMS) == 11
-    assert len(CONSTANTS) == 10
+    assert len(CONSTANTS) == 11
 
 
 @pytest.mark.parametrize("kind", LAYOUTS, ids=lambda kind: kind.__name__)
