@@ -132,6 +132,53 @@ def chaos(
     return replay_case(case, device) if case else perform(runs, device, seed, faults, Path(out) if out else None)
 
 
+@task(
+    name="run-epochs",
+    help={
+        "device": "the board",
+        "row": "a row of the accuracy table",
+        "angle": "degrees",
+        "seed": "of the run",
+        "epochs": "how many, at most 40",
+        "stop": "only end the run that the board is at",
+    },
+)
+@command
+def run_epochs(
+    _: Context,
+    device: str,
+    row: str = "PRIOT",
+    angle: int = 30,
+    seed: int = 10,
+    epochs: int = 30,
+    stop: bool = False,
+) -> None:
+    """Let a board train on its own flash, unplugged if you like; the same command again collects and checks."""
+    from priot_hil.reproductions.performance import EnginesDiffer
+    from priot_hil.reproductions.run_epochs import run_epochs as run_detached
+
+    try:
+        run_detached(device, row=row, angle=angle, seed=seed, epochs=epochs, stop=stop)
+    except EnginesDiffer as error:
+        raise Exit(f"error: {error}", DIVERGED) from error
+
+
+@task(
+    help={
+        "count": "how many boards are lost",
+        "seed": "of the instants and the data",
+        "how": "kill (SIGKILL to the board's process) or reset (its watchdog)",
+    }
+)
+@command
+def kills(_: Context, count: int = 50, seed: int = 1, how: str = "kill") -> int:
+    """Lose emulated boards at random instants of 3-epoch runs; each run must end as if nothing had happened."""
+    from priot_hil.reproductions.kills import kills as lose_boards
+    from priot_hil.reproductions.runner import default_console
+
+    return DIVERGED if lose_boards(count, seed, how, default_console()) else 0
+
+
 @task(help={"preset": "rp2040, rp2040-gcc, host, host-sanitized, fuzz or fuzz-32"})
 @command
 def build(_: Context, preset: str = "rp2040") -> None:

@@ -1,6 +1,6 @@
 """The Engine contract over a device, whether it is the library in this process or a board at the end of a link."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -184,12 +184,13 @@ class DeviceEngine:
         train_labels: npt.NDArray[np.integer],
         test_images: Int8Array,
         test_labels: npt.NDArray[np.integer],
+        orders: Sequence[npt.NDArray[np.integer]] = (),
     ) -> None:
-        """See `DatasetEngine.load_data`."""
+        """See `DatasetEngine.load_data`; `orders` are those of a detached run, see `pack_dataset`."""
         network = self._run()[0].network
         check_samples("training", train_images, train_labels, network)
         check_samples("test", test_images, test_labels, network)
-        data = pack_dataset(train_images, train_labels, test_images, test_labels)
+        data = pack_dataset(train_images, train_labels, test_images, test_labels, orders)
         self.device.put_dataset(data)
         self._samples = None  # what lay there is overwritten
         found = DatasetResponse.unpack(self.device.command(CommandCode.DATASET, budget=CHECK_SECONDS))

@@ -5,13 +5,14 @@ of running the command twice, and it refuses what is of another session or out o
 frame that comes late can change a result. docs/link.md has the whole argument.
 """
 
+import contextlib
 import secrets
 import time
 from collections.abc import Callable
 from enum import Enum, auto
 from typing import Final
 
-from .errors import LinkLost, LostReason
+from .errors import EmulationStuck, LinkLost, LostReason
 from .frames import ENCODED_LIMIT, Received, encode_request
 from .protocol import VERSION, CommandCode, HelloResponse, KindCode, StatusCode
 from .transcript import Reader, Transcript
@@ -109,6 +110,17 @@ class Link:
                 "ground and the rate of the line"
             )
         raise LinkLost(f"{self.name} {what}", reason=REASONS[answer])
+
+    def listen(self, seconds: float) -> None:
+        """Asks for nothing for a while; an emulated device works meanwhile. What comes is nobody's answer.
+
+        Raises:
+            LinkLost: The transport is gone.
+            DeviceFault: The emulated core locked up.
+        """
+        with contextlib.suppress(EmulationStuck):  # at work, as it should be
+            for _ in self._reader.frames(self._read(time.monotonic() + seconds)):
+                pass
 
     def close(self) -> None:
         """Closes the transport."""

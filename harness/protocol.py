@@ -13,6 +13,7 @@ DYNAMIC_SHIFT = 255  # in place of a shift: compute it; in an answer: the tensor
 DATASET_MAGIC = 1413761360  # first word of a transfer set in flash, 'PIDT'
 SECTOR_BYTES = 4096  # what erase takes at least
 PAGE_BYTES = 256  # what store takes at least
+MAX_RUN_EPOCHS = 40  # epochs of a detached run at most, so that its results fit one frame
 NO_DETAIL = 4294967295  # a status's layer or value that says nothing
 
 
@@ -43,6 +44,7 @@ class StatusCode(IntEnum):
     STALE_SESSION = 13
     OUT_OF_SEQUENCE = 14
     BAD_FLASH = 15
+    BUSY = 16
 
 
 class TensorCode(IntEnum):
@@ -117,6 +119,7 @@ class CapabilityCode(IntFlag):
     RESET = 2
     DATASET = 4
     STORE = 8
+    RUN = 16
 
 
 class CommandCode(IntEnum):
@@ -137,6 +140,9 @@ class CommandCode(IntEnum):
     EVALUATE = 13
     ERASE = 14
     STORE = 15
+    RUN = 16
+    PROGRESS = 17
+    STOP = 18
 
 
 STATUS_TEXT = {
@@ -156,6 +162,7 @@ STATUS_TEXT = {
     StatusCode.STALE_SESSION: "the request is of another session than the last HELLO's; nothing was run",
     StatusCode.OUT_OF_SEQUENCE: "the request is neither the next one nor the last one again; nothing was run",
     StatusCode.BAD_FLASH: "the flash does not hold what was put there, from byte `value` on",
+    StatusCode.BUSY: "a detached run is at work: only hello, progress, stop and reset are taken; nothing was run",
 }
 
 
@@ -273,22 +280,46 @@ class TraceRecord(NamedTuple):
 
 
 class DatasetRecord(NamedTuple):
-    """Head of a transfer set in flash. Behind it the labels (u16), training set first, then the images (int8)."""
+    """Head of a transfer set in flash; then labels (u16), orders (u16) by epoch, images (int8), training set first."""
 
     magic: int
     image_bytes: int
     train: int
     test: int
+    epochs: int
     crc: int
 
     def pack(self) -> bytes:
+        """The 24 bytes on the wire."""
+        return struct.pack("<IIIIII", *self)
+
+    @classmethod
+    def unpack(cls, data: bytes, offset: int = 0) -> Self:
+        """Reads 24 bytes at `offset`; struct.error where there are fewer."""
+        return cls(*struct.unpack_from("<IIIIII", data, offset))
+
+    @staticmethod
+    def size() -> int:
+        """Bytes on the wire."""
+        return 24
+
+
+class ResultRecord(NamedTuple):
+    """The model after an epoch of a detached run; the first is that before training."""
+
+    train_correct: int
+    test_correct: int
+    state_crc: int
+    cycles: int
+
+    def pack(self) -> bytes:
         """The 20 bytes on the wire."""
-        return struct.pack("<IIIII", *self)
+        return struct.pack("<IIIQ", *self)
 
     @classmethod
     def unpack(cls, data: bytes, offset: int = 0) -> Self:
         """Reads 20 bytes at `offset`; struct.error where there are fewer."""
-        return cls(*struct.unpack_from("<IIIII", data, offset))
+        return cls(*struct.unpack_from("<IIIQ", data, offset))
 
     @staticmethod
     def size() -> int:
@@ -693,3 +724,50 @@ class StoreRequest(NamedTuple):
     def size() -> int:
         """Bytes on the wire."""
         return 4
+
+
+class RunRequest(NamedTuple):
+    """Request of run."""
+
+    epochs: int
+    tag: int
+
+    def pack(self) -> bytes:
+        """The 6 bytes on the wire."""
+        return struct.pack("<HI", *self)
+
+    @classmethod
+    def unpack(cls, data: bytes, offset: int = 0) -> Self:
+        """Reads 6 bytes at `offset`; struct.error where there are fewer."""
+        return cls(*struct.unpack_from("<HI", data, offset))
+
+    @staticmethod
+    def size() -> int:
+        """Bytes on the wire."""
+        return 6
+
+
+class ProgressResponse(NamedTuple):
+    """Response of progress."""
+
+    tag: int
+    sample: int
+    epochs: int
+    epoch: int
+    results: int
+    running: int
+    spare: int = 0
+
+    def pack(self) -> bytes:
+        """The 16 bytes on the wire."""
+        return struct.pack("<IIHHHBB", *self)
+
+    @classmethod
+    def unpack(cls, data: bytes, offset: int = 0) -> Self:
+        """Reads 16 bytes at `offset`; struct.error where there are fewer."""
+        return cls(*struct.unpack_from("<IIHHHBB", data, offset))
+
+    @staticmethod
+    def size() -> int:
+        """Bytes on the wire."""
+        return 16

@@ -57,7 +57,7 @@ def is_stored(command: Command, data: bytes) -> bool:
         return False
     head, body = DatasetRecord.unpack(data), data[DatasetRecord.size() :]
     samples = head.train + head.test
-    if len(body) != samples * (head.image_bytes + 2) or zlib.crc32(body) != head.crc:
+    if len(body) != samples * (head.image_bytes + 2) + 2 * head.epochs * head.train or zlib.crc32(body) != head.crc:
         return False
     try:
         found = DatasetResponse.unpack(command(CommandCode.DATASET, b"", CHECK_SECONDS))

@@ -11,6 +11,7 @@
 #define PRIOT_DATASET_MAGIC 0x54444950u /* first word of a transfer set in flash, 'PIDT' */
 #define PRIOT_SECTOR_BYTES 0x1000u /* what erase takes at least */
 #define PRIOT_PAGE_BYTES 0x100u /* what store takes at least */
+#define PRIOT_MAX_RUN_EPOCHS 0x28u /* epochs of a detached run at most, so that its results fit one frame */
 #define PRIOT_NO_DETAIL 0xffffffffu /* a status's layer or value that says nothing */
 
 typedef enum {
@@ -36,6 +37,7 @@ typedef enum {
     PRIOT_STATUS_STALE_SESSION = 13, /* the request is of another session than the last HELLO's; nothing was run */
     PRIOT_STATUS_OUT_OF_SEQUENCE = 14, /* the request is neither the next one nor the last one again; nothing was run */
     PRIOT_STATUS_BAD_FLASH = 15, /* the flash does not hold what was put there, from byte `value` on */
+    PRIOT_STATUS_BUSY = 16, /* a detached run is at work: only hello, progress, stop and reset are taken; nothing was run */
 } priot_status;
 
 typedef enum {
@@ -94,6 +96,7 @@ typedef enum {
     PRIOT_CAPABILITY_RESET = 2, /* can be reset over the link */
     PRIOT_CAPABILITY_DATASET = 4, /* has room for a transfer set in flash */
     PRIOT_CAPABILITY_STORE = 8, /* writes that flash itself: erase and store */
+    PRIOT_CAPABILITY_RUN = 16, /* trains on that flash while no host is there: run, progress, stop */
 } priot_capability;
 
 #endif

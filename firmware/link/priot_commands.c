@@ -118,7 +118,8 @@ static priot_status run_load(call *at) {
     }
     const priot_status status = priot_engine_load(engine, &at->detail);
     if (status == PRIOT_STATUS_OK) {
-        at->device->dataset = (priot_dataset){NULL, NULL, 0, 0, 0, 0}; /* it was checked against another model */
+        at->device->dataset = PRIOT_NO_DATASET; /* it was checked against another model */
+        priot_run_clear(&at->device->run);
         priot_put_u32(at->response + PRIOT_LOAD_RESPONSE_ARENA_USED, engine->model.arena_used);
         at->response_bytes = PRIOT_LOAD_RESPONSE_BYTES;
     }
@@ -260,7 +261,7 @@ static priot_status run_dataset(call *at) {
     if (!is_running(at->device)) {
         return PRIOT_STATUS_NOT_LOADED;
     }
-    at->device->dataset = (priot_dataset){NULL, NULL, 0, 0, 0, 0}; /* whatever was found before may be overwritten */
+    at->device->dataset = PRIOT_NO_DATASET; /* whatever was found before may be overwritten */
     if (!priot_dataset_find(&found, at->device->board, &at->device->engine)) {
         return PRIOT_STATUS_NO_DATASET;
     }
@@ -336,6 +337,21 @@ static priot_status run_store(call *at) {
                              (uint32_t)at->request_bytes - PRIOT_STORE_REQUEST_BYTES, &at->detail.value);
 }
 
+static priot_status run_run(call *at) {
+    return priot_run_start(at->device, priot_get_u16(at->request + PRIOT_RUN_REQUEST_EPOCHS),
+                           priot_get_u32(at->request + PRIOT_RUN_REQUEST_TAG), &at->detail.value);
+}
+
+static priot_status run_progress(call *at) {
+    at->response_bytes = priot_run_report(&at->device->run, at->response);
+    return PRIOT_STATUS_OK;
+}
+
+static priot_status run_stop(call *at) {
+    at->device->run.is_active = 0;
+    return PRIOT_STATUS_OK;
+}
+
 /* What each command takes: its handler, the length of its request, and whether more may follow. */
 static const struct {
     handler run;
@@ -357,6 +373,9 @@ static const struct {
     [PRIOT_COMMAND_EVALUATE] = {run_evaluate, 0, 0},
     [PRIOT_COMMAND_ERASE] = {run_erase, PRIOT_ERASE_REQUEST_BYTES, 0},
     [PRIOT_COMMAND_STORE] = {run_store, PRIOT_STORE_REQUEST_BYTES, 1},
+    [PRIOT_COMMAND_RUN] = {run_run, PRIOT_RUN_REQUEST_BYTES, 0},
+    [PRIOT_COMMAND_PROGRESS] = {run_progress, 0, 0},
+    [PRIOT_COMMAND_STOP] = {run_stop, 0, 0},
 };
 
 priot_status priot_device_command(priot_device *device, uint8_t command, const uint8_t *request, size_t request_bytes,
@@ -368,6 +387,8 @@ priot_status priot_device_command(priot_device *device, uint8_t command, const u
     } else if (request_bytes < COMMANDS[command].request_bytes || request_bytes > PRIOT_PAYLOAD_LIMIT ||
                (!COMMANDS[command].has_tail && request_bytes != COMMANDS[command].request_bytes)) {
         status = PRIOT_STATUS_BAD_LENGTH;
+    } else if (device->run.is_active && !priot_run_allows(command)) {
+        status = PRIOT_STATUS_BUSY;
     } else {
         status = COMMANDS[command].run(&at);
     }

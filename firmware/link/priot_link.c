@@ -10,7 +10,8 @@ void priot_line_init(priot_line *line, void (*send)(const uint8_t *bytes, size_t
 
 void priot_device_init(priot_device *device, const priot_board *board, uint8_t *arena, size_t arena_bytes) {
     device->board = board;
-    device->dataset = (priot_dataset){NULL, NULL, 0, 0, 0, 0};
+    device->dataset = PRIOT_NO_DATASET;
+    priot_run_clear(&device->run);
     device->encoded_bytes = 0;
     device->session = device->previous_session = 0;
     device->last_sequence = 0;

@@ -21,6 +21,11 @@ before, it is answered and changes nothing; in session 0 it is answered and leav
     PRIOT_COMMAND_EVALUATE = 13, /* Predicts every test sample of the transfer set. */
     PRIOT_COMMAND_ERASE = 14, /* Erases a part of the transfer set's flash to 0xff; the set that was found there is forgotten. */
     PRIOT_COMMAND_STORE = 15, /* Writes erased flash of the transfer set and reads it back; the set that was found there is forgotten. */
+    PRIOT_COMMAND_RUN = 16, /* Starts a detached run: evaluates the loaded model, then trains it in the orders of the transfer set, with an
+evaluation after each epoch. The answer comes at once; the work goes on whoever listens, until it is done, stopped, or
+the device restarts. */
+    PRIOT_COMMAND_PROGRESS = 17, /* How far the last detached run since LOAD is, and what it gave; zeros where there was none. */
+    PRIOT_COMMAND_STOP = 18, /* Ends the detached run that is at work, between two samples; its results stay, and so does the state. */
 } priot_command;
 
 /* Before the payload of every frame; behind it stands the CRC-32 (zlib's) of header and payload. */
@@ -72,13 +77,21 @@ before, it is answered and changes nothing; in session 0 it is answered and leav
 #define PRIOT_TRACE_RECORD_ERROR_CRC 8u /* u32 */
 #define PRIOT_TRACE_RECORD_BYTES 12u
 
-/* Head of a transfer set in flash. Behind it the labels (u16), training set first, then the images (int8). */
+/* Head of a transfer set in flash; then labels (u16), orders (u16) by epoch, images (int8), training set first. */
 #define PRIOT_DATASET_RECORD_MAGIC 0u /* u32 */
 #define PRIOT_DATASET_RECORD_IMAGE_BYTES 4u /* u32 */
 #define PRIOT_DATASET_RECORD_TRAIN 8u /* u32 */
 #define PRIOT_DATASET_RECORD_TEST 12u /* u32 */
-#define PRIOT_DATASET_RECORD_CRC 16u /* u32 */
-#define PRIOT_DATASET_RECORD_BYTES 20u
+#define PRIOT_DATASET_RECORD_EPOCHS 16u /* u32 */
+#define PRIOT_DATASET_RECORD_CRC 20u /* u32 */
+#define PRIOT_DATASET_RECORD_BYTES 24u
+
+/* The model after an epoch of a detached run; the first is that before training. */
+#define PRIOT_RESULT_RECORD_TRAIN_CORRECT 0u /* u32 */
+#define PRIOT_RESULT_RECORD_TEST_CORRECT 4u /* u32 */
+#define PRIOT_RESULT_RECORD_STATE_CRC 8u /* u32 */
+#define PRIOT_RESULT_RECORD_CYCLES 12u /* u64 */
+#define PRIOT_RESULT_RECORD_BYTES 20u
 
 /* Registers of the last HardFault, and what was running. */
 #define PRIOT_FAULT_RECORD_R0 0u /* u32 */
@@ -190,5 +203,20 @@ before, it is answered and changes nothing; in session 0 it is answered and leav
 /* Request of store. */
 #define PRIOT_STORE_REQUEST_OFFSET 0u /* u32 */
 #define PRIOT_STORE_REQUEST_BYTES 4u
+
+/* Request of run. */
+#define PRIOT_RUN_REQUEST_EPOCHS 0u /* u16 */
+#define PRIOT_RUN_REQUEST_TAG 2u /* u32 */
+#define PRIOT_RUN_REQUEST_BYTES 6u
+
+/* Response of progress. */
+#define PRIOT_PROGRESS_RESPONSE_TAG 0u /* u32 */
+#define PRIOT_PROGRESS_RESPONSE_SAMPLE 4u /* u32 */
+#define PRIOT_PROGRESS_RESPONSE_EPOCHS 8u /* u16 */
+#define PRIOT_PROGRESS_RESPONSE_EPOCH 10u /* u16 */
+#define PRIOT_PROGRESS_RESPONSE_RESULTS 12u /* u16 */
+#define PRIOT_PROGRESS_RESPONSE_RUNNING 14u /* u8 */
+#define PRIOT_PROGRESS_RESPONSE_SPARE 15u /* u8 */
+#define PRIOT_PROGRESS_RESPONSE_BYTES 16u
 
 #endif

@@ -18,7 +18,7 @@ static priot_status check_range(const priot_board *board, uint32_t offset, uint3
 }
 
 static void forget_dataset(priot_device *device) {
-    device->dataset = (priot_dataset){NULL, NULL, 0, 0, 0, 0};
+    device->dataset = PRIOT_NO_DATASET;
 }
 
 priot_status priot_store_erase(priot_device *device, uint32_t offset, uint32_t bytes, uint32_t *value) {

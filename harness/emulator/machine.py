@@ -28,10 +28,11 @@ SLICE_SECONDS: Final = 0.2
 
 
 class Stop(enum.Enum):
-    """Why the core stands: waiting for input, or restarted because the firmware asked for it."""
+    """Why the core stands: waiting for input, restarted because the firmware asked for it, or in the midst of work."""
 
     IDLE = 1
     RESET = 2
+    OUTPUT = 5
 
 
 _LOCKUP: Final = 3
@@ -86,8 +87,9 @@ class Rp2040:
 
     Counts are those of executed code: a core that waits in WFI lets no time pass, sending takes none, and flash
     answers without waiting, so cycles are an estimate for code that runs from SRAM and a lower bound from flash. The
-    same input in the same pieces gives the same counts. Not modelled: interrupts outside WFI, their priorities, PSP,
-    WFE, a second core, DMA, PIO, a USB host.
+    same input in the same pieces gives the same counts. Interrupts are taken at WFI, and by a core at work every
+    million cycles while bytes wait for it. Not modelled: their priorities, PSP, WFE, a second core, DMA, PIO,
+    a USB host.
     """
 
     def __init__(self, elf: Path):
@@ -173,13 +175,14 @@ class Rp2040:
         count: int = self._shim.machine_unmodelled(self._open, addresses)
         return tuple(addresses[:count])
 
-    def run(self, deadline: float | None = None) -> Stop:
+    def run(self, deadline: float | None = None, until_output: bool = False) -> Stop:
         """Run until the core waits with nothing to wake it, or has asked for a reset, which is done then.
 
         The clock is looked at every million cycles, a few milliseconds.
 
         Args:
             deadline: ``time.monotonic()`` value, or None to run without end.
+            until_output: Return OUTPUT once a core that goes on working has sent something, within a slice of time.
 
         Raises:
             DeviceFault: the core locked up: a fault without a working handler, or within it.
@@ -193,6 +196,8 @@ class Rp2040:
                 self._raise_lockup()
             if stop != _SLICE:
                 return Stop(stop)
+            if until_output and self._queued(self._shim.machine_output):
+                return Stop.OUTPUT
             if deadline is not None and time.monotonic() >= deadline:
                 pc = self.registers["pc"]
                 raise EmulationStuck(
@@ -223,6 +228,10 @@ class Rp2040:
         self._shim.machine_clear_input(self._open)
         self._shim.machine_clear_output(self._open)
         self._shim.machine_reset(self._open)
+
+    def bite_at(self, cycle: int) -> None:
+        """Let the watchdog bite when the core has executed so many cycles in all, whatever the firmware set it to."""
+        self._state().watchdog_due = cycle
 
     def snapshot(self) -> Snapshot:
         """Copy the machine's state, to be restored into this machine or another one with the same image."""

@@ -74,6 +74,7 @@ class State(ctypes.Structure):
         ("counters", Counters),
     )
     registers: ctypes.Array[ctypes.c_uint32]
+    watchdog_due: int
     fault: Fault
     counters: Counters
 

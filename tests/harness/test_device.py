@@ -57,6 +57,9 @@ REQUEST_BYTES = {
     CommandCode.DATASET: 0,
     CommandCode.TRAIN_EPOCH: 2,
     CommandCode.EVALUATE: 0,
+    CommandCode.RUN: 6,
+    CommandCode.PROGRESS: 0,
+    CommandCode.STOP: 0,
     CommandCode.ERASE: 8,
 }
 LENGTHS = [

@@ -3,6 +3,7 @@
  * may write it too, it does so by NOR's rules: erased bytes are 0xff, and writing only clears bits. */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdalign.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -70,6 +71,14 @@ static const uint8_t *map_flash(const char *path, uint32_t *bytes) {
     return mapped;
 }
 
+/* Bytes of the input, or 0 at its end; until some come, a detached run goes on. */
+static ssize_t receive(uint8_t *bytes, size_t room) {
+    struct pollfd input = {STDIN_FILENO, POLLIN, 0};
+    while (priot_device_work(&device) && poll(&input, 1, 0) == 0) {
+    }
+    return read(STDIN_FILENO, bytes, room);
+}
+
 int main(int argc, char **argv) {
     uint8_t bytes[4096];
     uint32_t dataset_bytes = 0;
@@ -87,7 +96,7 @@ int main(int argc, char **argv) {
         .name = "host",
         .build_id = build_id,
         .unique_id = unique_id,
-        .capabilities = PRIOT_CAPABILITY_RESET | (dataset != NULL ? PRIOT_CAPABILITY_DATASET : 0) |
+        .capabilities = PRIOT_CAPABILITY_RESET | PRIOT_CAPABILITY_RUN | (dataset != NULL ? PRIOT_CAPABILITY_DATASET : 0) |
                         (flash != NULL ? PRIOT_CAPABILITY_STORE : 0),
         .reset_cause = PRIOT_RESET_POWER_ON,
         .dataset = dataset,
@@ -98,7 +107,7 @@ int main(int argc, char **argv) {
     };
     priot_device_init(&device, &board, arena, sizeof arena);
     priot_line_init(&line, send);
-    while ((count = read(STDIN_FILENO, bytes, sizeof bytes)) != 0) {
+    while ((count = receive(bytes, sizeof bytes)) != 0) {
         if (count < 0 && errno != EINTR) {
             return 1;
         }

@@ -57,7 +57,7 @@ int main(void) {
         .unique_id = unique_id,
         .clock_hz = CLOCK_MHZ * 1000000u,
         .capabilities = PRIOT_CAPABILITY_CYCLES | PRIOT_CAPABILITY_RESET | PRIOT_CAPABILITY_DATASET |
-                        (has_flash ? (uint32_t)PRIOT_CAPABILITY_STORE : 0u),
+                        PRIOT_CAPABILITY_RUN | (has_flash ? (uint32_t)PRIOT_CAPABILITY_STORE : 0u),
         .reset_cause = reset_cause(),
         .fault = reset_fault(),
         .dataset = (const uint8_t *)(FLASH + DATASET_OFFSET),
@@ -73,7 +73,9 @@ int main(void) {
     priot_line_init(&usb_line, usb_send);
     for (;;) {
         uint8_t byte;
-        wait_for_bytes();
+        if (!priot_device_work(&device)) {
+            wait_for_bytes();
+        }
         while (uart_take(&byte)) {
             priot_link_receive(&device, &uart_line, byte);
         }

@@ -42,6 +42,7 @@ typedef enum {
     STOP_RESET = 2,  /* the firmware asked for a reset, which has been done */
     STOP_LOCKUP = 3, /* a fault that no handler could take */
     STOP_SLICE = 4,  /* the time given is over; may go on where it was */
+    STOP_INPUT = 5,  /* within machine_run only: bytes wait for a core that is busy */
 } machine_stop;
 
 /* What struck last; class FaultKind of machine.py. */
@@ -123,6 +124,7 @@ typedef struct {
     machine_counters counters;
     machine_uart uart;
     machine_flash_chip chip;
+    uint64_t look_due; /* cycle at which the host's clock and queue are looked at next */
     uint32_t stored;
     stored_register storage[STORAGE_SLOTS];
 } machine_state;
