@@ -105,6 +105,33 @@ def bench(_: Context, out: str = "") -> None:
     run_bench(Path(out) if out else None)
 
 
+@task(
+    help={
+        "runs": "training runs, each over a line with other faults",
+        "device": "process or emulator",
+        "seed": "of the faults",
+        "faults": "planned for a run at most",
+        "case": "one case instead, as a campaign has printed it",
+        "out": "the JSON file (default: results/chaos-DEVICE.json)",
+    }
+)
+@command
+def chaos(
+    _: Context,
+    runs: int = 10_000,
+    device: str = "process",
+    seed: int = 0,
+    faults: int = 10,
+    case: str = "",
+    out: str = "",
+) -> int:
+    """Train over a bad line, thousands of times; interrupted, it goes on where it stopped."""
+    from priot_hil.harness.chaos import chaos as perform
+    from priot_hil.harness.chaos import replay_case
+
+    return replay_case(case, device) if case else perform(runs, device, seed, faults, Path(out) if out else None)
+
+
 @task(help={"preset": "rp2040, rp2040-gcc, host or host-sanitized"})
 @command
 def build(_: Context, preset: str = "rp2040") -> None:

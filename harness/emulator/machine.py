@@ -87,7 +87,7 @@ class Rp2040:
     Counts are those of executed code: a core that waits in WFI lets no time pass, sending takes none, and flash
     answers without waiting, so cycles are an estimate for code that runs from SRAM and a lower bound from flash. The
     same input in the same pieces gives the same counts. Not modelled: interrupts outside WFI, their priorities, PSP,
-    WFE, a second core, DMA, PIO, USB.
+    WFE, a second core, DMA, PIO, a USB host.
     """
 
     def __init__(self, elf: Path):
