@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from harness.serial_boards import PtyBoard
 
 from priot_hil.harness import discovery
 from priot_hil.harness.booted import BootedRp2040
@@ -27,6 +26,7 @@ from priot_hil.harness.transports import Transport
 from priot_hil.harness.transports.process import ProcessTransport
 from priot_hil.harness.transports.rp2040py import Rp2040pyTransport
 from priot_hil.reference.errors import InputError
+from serial_boards import PtyBoard
 
 OLD_BUILD = bytes(range(20))
 SOON = Patience(drive=0.3, port=0.3)
