@@ -132,7 +132,7 @@ def chaos(
     return replay_case(case, device) if case else perform(runs, device, seed, faults, Path(out) if out else None)
 
 
-@task(help={"preset": "rp2040, rp2040-gcc, host or host-sanitized"})
+@task(help={"preset": "rp2040, rp2040-gcc, host, host-sanitized, fuzz or fuzz-32"})
 @command
 def build(_: Context, preset: str = "rp2040") -> None:
     """Build the firmware and say where it lies."""
@@ -198,6 +198,21 @@ def doctor(_: Context) -> int:
     from priot_hil.harness.doctor import doctor as examine
 
     return examine()
+
+
+@task(
+    help={
+        "seconds": "for each target",
+        "target": "frames (any bytes) or commands (requests framed rightly); both where it is left out",
+        "preset": "fuzz, or fuzz-32 for the board's 32-bit sizes",
+    }
+)
+@command
+def fuzz(_: Context, seconds: int = 60, target: str = "", preset: str = "fuzz") -> int:
+    """Search the firmware's link, commands and engine for bytes that break them; status 1 if some do."""
+    from priot_hil.harness.fuzz.campaign import fuzz as run_fuzzers
+
+    return run_fuzzers(seconds, target, preset)
 
 
 @task
