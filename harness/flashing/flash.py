@@ -68,7 +68,7 @@ def flash(options: FlashOptions, say: Callable[[str], None] = print) -> str:
     firmware = build("rp2040")
     image = firmware.flash if options.image == "flash" else firmware.ram
     chosen = drive.named_drive(options.drive) if options.drive else None
-    before = {port.device for port in discovery.find_boards()}
+    before = {port.identity for port in discovery.find_boards()}
     device = options.device or (None if chosen else _only_board())
     running = ask_port(device, options.baud) if device else None
     if device and running and running.build_id == image.build_id:
@@ -131,6 +131,7 @@ def _write(
         got, do = f"{drive.UNMOUNTED}, not mounted", "mount it, and name the folder with --drive"
     else:
         got, do = "none, and no picotool on the PATH", BOOTSEL
+    got += "; nothing was written" if device else ""
     what = f"loader of {device}" if device else "board"
     expected = f"a drive with {drive.INFO} within {options.patience.drive:.0f} s"
     raise InputError.about(what, expected=expected, got=got, do=do)
@@ -181,7 +182,7 @@ def _wait_for_drive(there: set[Path], options: FlashOptions) -> Path | None:
 def _wait_for_firmware(
     image: Image, options: FlashOptions, device: str | None, before: set[str], say: Callable[[str], None]
 ) -> str:
-    """The port behind which the image answers: the one it had, or one that has come.
+    """The port behind which the image answers: the one it had, or one that has come, as another firmware's name may.
 
     Raises:
         FlashFailed: None answers, or another firmware does.
@@ -190,7 +191,7 @@ def _wait_for_firmware(
     got = "no port that answers"
     while True:
         ports = discovery.find_boards()
-        new = [discovery.short_name(port, ports) for port in ports if port.device not in before]
+        new = [discovery.short_name(port, ports) for port in ports if port.identity not in before]
         for name in dict.fromkeys([*([device] if device else []), *new]):
             try:
                 running = ask_port(name, options.baud)

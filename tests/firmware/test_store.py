@@ -133,6 +133,6 @@ def test_restarts_as_the_loader(board: BoardFirmware) -> None:
     while time.monotonic() < deadline:
         with contextlib.suppress(EmulationStuck):
             machine.run(time.monotonic() + 0.05)
-        if usb.line.identity is not None:
-            break
-    assert usb.line.identity.vendor_and_product == BOOTROM_LOADER
+        if usb.line.identity is not None and usb.line.identity.vendor_and_product == BOOTROM_LOADER:
+            return
+    raise AssertionError(f"no loader on the bus, but {usb.line.identity}")

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from harness.serial_boards import PtyBoard
 
 from priot_hil.harness import discovery, doctor
 from priot_hil.harness.discovery import Port
@@ -16,6 +15,7 @@ from priot_hil.harness.doctor import Finding, State
 from priot_hil.harness.firmware import build
 from priot_hil.harness.flashing import drive
 from priot_hil.harness.transports.process import ProcessTransport
+from serial_boards import PtyBoard
 
 Examine = Callable[[], tuple[int, dict[str, str]]]
 

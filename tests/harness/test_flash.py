@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from harness.serial_boards import PtyBoard
 
 from priot_hil.harness import discovery
 from priot_hil.harness.booted import BootedRp2040
@@ -27,6 +26,7 @@ from priot_hil.harness.transports import Transport
 from priot_hil.harness.transports.process import ProcessTransport
 from priot_hil.harness.transports.rp2040py import Rp2040pyTransport
 from priot_hil.reference.errors import InputError
+from serial_boards import PtyBoard
 
 OLD_BUILD = bytes(range(20))
 SOON = Patience(drive=0.3, port=0.3)
@@ -159,6 +159,26 @@ def test_from_an_old_build_to_this_one(alone: Path, board: BoardFirmware) -> Non
         assert said == [f"{port} runs build {build_id} already; nothing to do"]
 
 
+def test_a_board_that_is_found_before_and_after(
+    alone: Path, board: BoardFirmware, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With another firmware it has another number on USB, at the same place and under the same name of its port."""
+    transport = BoardWithLoader(old_firmware(board), alone / "RPI-RP2")
+    with on_a_port(transport) as port:
+
+        def ports() -> tuple[Port, ...]:
+            if (alone / "RPI-RP2").exists():
+                return ()
+            if transport.copied is None:
+                return (Port(port, "OLD", "1-1:1.0", discovery.RASPBERRY_PI, 0x000A, "Pico"),)
+            return (Port(port, "NEW", "1-1:1.0", *discovery.OWN_USB, "Pico"),)
+
+        monkeypatch.setattr(discovery, "find_ports", ports)
+        said: list[str] = []
+        assert flash(FlashOptions(), said.append) == "serial:NEW"
+        assert said[0] == f"serial:OLD runs build {OLD_BUILD.hex()[:12]}"
+
+
 def test_asking_leaves_a_session_alone() -> None:
     """The build id is read without ending the session of whoever works there."""
     transport = other_firmware()
@@ -186,7 +206,7 @@ def test_something_else_behind_the_port(alone: Path) -> None:
     assert said[0] == f"{port} runs something else"
     assert said[1].endswith("asking for its loader at 1200 baud")
     assert str(caught.value).endswith(
-        "got none, and no picotool on the PATH; hold BOOTSEL while you plug the board "
+        "got none, and no picotool on the PATH; nothing was written; hold BOOTSEL while you plug the board "
         "in, then give the same command again."
     )
 

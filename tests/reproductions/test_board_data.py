@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from harness.serial_boards import PtyBoard
 
 from priot_hil.harness.device_kinds import DeviceOptions
 from priot_hil.harness.firmware import build
@@ -16,6 +15,7 @@ from priot_hil.reference.errors import InputError
 from priot_hil.reproductions import board_data
 from priot_hil.reproductions.board_data import give_data
 from priot_hil.reproductions.data import Mnist, transfer_task
+from serial_boards import PtyBoard
 
 ANY_BUILD = DeviceOptions(any_build=True)
 
