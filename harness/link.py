@@ -185,7 +185,8 @@ class Link:
     def _is_answer(self, received: Received, command: CommandCode) -> bool:
         header = received.header
         is_ours = (header.session, header.sequence, header.command) == (self._session, self._sequence, command)
-        is_whole = command != CommandCode.HELLO or len(received.payload) >= HelloResponse.size()
+        says_who = command == CommandCode.HELLO and header.status == StatusCode.OK
+        is_whole = not says_who or len(received.payload) >= HelloResponse.size()
         return header.kind == KindCode.RESPONSE and is_ours and is_whole
 
     def _clear(self, is_first: bool) -> None:
