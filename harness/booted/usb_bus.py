@@ -275,6 +275,8 @@ class UsbBus:
     def _poll(self, pipe: int) -> None:
         """Exchange a packet, if the host wants one and the firmware has handed its buffer over."""
         word = self._control_word(pipe)
+        if word & _BUFFER_STALL and pipe > CONTROL_OUT and pipe % 2:
+            self._outgoing.pop(pipe // 2, None)  # the transfer has failed
         is_offered = word & controller.USB_BUF_CTRL_AVAILABLE and pipe not in (taken for taken, _ in self._fetching)
         if not is_offered or not self._wants(pipe):
             return

@@ -38,6 +38,7 @@ def test_a_few_runs(engine: Engine, reference: Engine, kind: MethodKind, data: s
     runs_match.hypothesis.inner_test(engine, reference, data.draw(runs(kinds=(kind,), steps=2)))
 
 
+@pytest.mark.needs("dataset")
 @examples(4)
 @given(run=runs(steps=3))
 def test_a_few_epochs(engine: DatasetEngine, reference: DatasetEngine, run: Run) -> None:

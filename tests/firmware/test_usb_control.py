@@ -117,6 +117,9 @@ def test_endpoint_halt(cable: Cable, address: int) -> None:
     halted = Request(TO_HOST | ENDPOINT, GET_STATUS, index=address, length=2)
     assert cable.ask(Request(ENDPOINT, SET_FEATURE, 0, address), halted) == [b"", b"\1\0"]
     assert cable.port.bus.is_stalled(address)
+    cable.port.bus.send(DATA_OUT & 15, b"\0noise\0")
+    cable.uart.hello()
+    assert cable.port.bus.is_stalled(address)  # whatever the device would like to say or hear
     cable.port.bus.restart_toggle(address)
     assert cable.ask(Request(ENDPOINT, CLEAR_FEATURE, 0, address), halted) == [b"", b"\0\0"]
     assert not cable.port.bus.is_stalled(address)
@@ -130,6 +133,8 @@ def test_configuring_again(cable: Cable) -> None:
         Request(TO_HOST, GET_CONFIGURATION, length=1),
         Request(TO_HOST | ENDPOINT, GET_STATUS, index=DATA_IN, length=2),
     ) == [b"", b"\0", None]
+    for pipe in (2, 4, 5):  # endpoint 1 IN, 2 IN, 2 OUT: no longer enabled
+        assert not any(cable.machine.rp2040.usb_dpram[4 * pipe : 4 * pipe + 4])
     cable.port.bus.restart_toggles()
     assert cable.ask(Request(0, SET_CONFIGURATION, 1)) == [b""]
     cable.port.open()

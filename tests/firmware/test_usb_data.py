@@ -12,7 +12,15 @@ from priot_hil.harness.device import LinkDevice
 from priot_hil.harness.engines import DeviceEngine
 from priot_hil.harness.firmware import BoardFirmware
 from priot_hil.harness.frames import decode_frame, encode_request
-from priot_hil.harness.protocol import CommandCode, HelloResponse, ReadRequest, StatusCode, TensorCode
+from priot_hil.harness.protocol import (
+    CommandCode,
+    HelloResponse,
+    ReadRequest,
+    ResetRequest,
+    RestartCode,
+    StatusCode,
+    TensorCode,
+)
 
 REQUESTED = 1
 CAPSULE = Path(__file__).parent.parent / "capsules" / "golden" / "068_niti_static.npz"
@@ -169,7 +177,7 @@ def test_reset_over_usb(cable: Cable) -> None:
     gone: list[bool] = []
     forget = cable.port.bus.on_gone
     cable.port.bus.on_gone = lambda: (gone.append(True), forget())[1]
-    assert cable.usb.request(CommandCode.RESET, b"") == (0, b"")
+    assert cable.usb.request(CommandCode.RESET, ResetRequest(RestartCode.FIRMWARE).pack()) == (0, b"")
     cable.run()
     assert gone
     assert HelloResponse.unpack(cable.usb.hello()).reset_cause == REQUESTED

@@ -6,18 +6,18 @@ from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 
 import pytest
-from harness.serial_boards import PtyBoard
 
 from priot_hil.harness import link
 from priot_hil.harness.boards_on_ports import pool_boards
 from priot_hil.harness.device_kinds import DeviceOptions
 from priot_hil.harness.devices_command import list_devices, port_rows
-from priot_hil.harness.discovery import find_boards, port_named
+from priot_hil.harness.discovery import find_boards, port_named, where_now
 from priot_hil.harness.firmware import build
 from priot_hil.harness.transports.emulator import EmulatorTransport
 from priot_hil.harness.transports.process import ProcessTransport
 from priot_hil.harness.transports.serial import SerialTransport
 from priot_hil.reference.errors import InputError
+from serial_boards import PtyBoard
 
 Plug = Callable[..., None]
 PICO, ADAPTER = (0x1209, 1), (0x0403, 0x6001)
@@ -65,6 +65,20 @@ def test_a_port_by_its_number(plug: Plug) -> None:
         port_named("99")
     assert [board.device for board in find_boards()] == ["/dev/ttyACM0", "/dev/ttyACM1", "/dev/ttyACM2"]
     assert pool_boards(("serial:*",)) == ("serial:1-1.3:1.0", "serial:E66A", "serial:2-1:1.2")
+
+
+def test_a_board_is_found_where_it_is_now(plug: Plug) -> None:
+    """Under another name, or in another socket; not while it is away, and not where two could be it."""
+    plug(("/dev/ttyACM0", "E66A", "1-1.4:1.0", PICO))
+    known = port_named("E66A")
+    plug(("/dev/ttyACM7", "E66A", "1-1.4:1.0", PICO), ("/dev/ttyACM0", "E66A", "2-1:1.0", PICO))
+    assert where_now(known) == "/dev/ttyACM7"
+    plug(("/dev/ttyACM0", "77", "1-1.4:1.0", PICO), ("/dev/ttyACM1", "E66A", "2-1:1.0", PICO))
+    assert where_now(known) == "/dev/ttyACM1"
+    plug(("/dev/ttyACM1", "E66A", "2-1:1.0", PICO), ("/dev/ttyACM2", "E66A", "2-2:1.0", PICO))
+    assert where_now(known) is None
+    plug()
+    assert where_now(known) is None
 
 
 def test_a_pool_of_all_boards_needs_one(plug: Plug) -> None:

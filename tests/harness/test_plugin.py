@@ -169,6 +169,46 @@ def test_a_missing_device_is_skipped_with_its_reason(pytester: pytest.Pytester) 
     result.stdout.fnmatch_lines(["SKIPPED*no missing here: no such program"])
 
 
+def test_a_lost_device_starts_anew_once_more_at_most(pytester: pytest.Pytester) -> None:
+    """One that is no board gets a fresh start after it was lost; where that fails, no other is tried."""
+    pytester.makeconftest(
+        """
+        from priot_hil.harness import devices
+        from priot_hil.harness.device_kinds import DeviceKind
+        from priot_hil.harness.errors import LinkLost
+
+        started = []
+
+        def start(options):
+            started.append(1)
+            print(f"start {len(started)}")
+            if len(started) == 3:
+                raise LinkLost("no third start")
+            return devices.open_process()
+
+        devices.DEVICES["process"] = DeviceKind(start)
+        """
+    )
+    pytester.makepyfile(
+        """
+        import pytest
+        from priot_hil.harness.errors import LinkLost
+        from priot_hil.harness.protocol import CommandCode
+
+        @pytest.mark.parametrize("number", range(6))
+        def test_it(engine, number):
+            engine.device.command(CommandCode.RESET, bytes(1))
+            if number in (1, 2):
+                raise LinkLost("a reason")
+        """
+    )
+    result = pytester.runpytest_subprocess("-s", "--device=process")
+    result.assert_outcomes(passed=1, failed=2, errors=3)
+    assert result.stdout.str().count("start 3") == 1
+    assert "start 4" not in result.stdout.str()
+    assert result.stdout.str().count("\nno third start") == 3
+
+
 def test_the_default_is_the_emulator(pytester: pytest.Pytester) -> None:
     """As the help says, which lists the devices."""
     pytester.makepyfile(TESTS)

@@ -4,6 +4,8 @@ import json
 import os
 import subprocess
 import sys
+import threading
+import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -12,7 +14,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from harness import serial_boards
+import serial_boards
 from priot_hil.harness.boards_on_ports import NoBoard, open_pool
 from priot_hil.harness.device_kinds import DeviceOptions
 from priot_hil.harness.quarantine import Quarantine
@@ -41,7 +43,7 @@ TESTS = """
             time.sleep(0.01)
         if str(number) == os.environ.get("KILL_IN"):
             os.kill(json.loads(os.environ["BOARDS"])[engine.name], signal.SIGKILL)
-        engine.device.command(CommandCode.RESET)
+        engine.device.command(CommandCode.RESET, bytes(1))
 """
 
 
@@ -156,6 +158,18 @@ def test_without_a_board_tests_end_at_once(run: RunTests, boards: list[Board], m
     said = result.stdout.str()
     assert said.count(f"\nno board left of {path}: {path} given up: {path} is gone (") == COUNT - 4
     assert {number for number, _, _ in ran()} == {0, 1, 2, 3}
+
+
+def test_a_board_of_the_same_session_is_waited_for(boards: list[Board], tmp_path: Path) -> None:
+    """Until its holder lets go of it, where the session remembers; an opening on its own does not wait."""
+    held = SerialTransport(boards[0].path, 115200)
+    pool = (boards[0].path, "/dev/no-such-port")
+    with pytest.raises(NoBoard, match=rf"{boards[0].path} held by .*\(pid {os.getpid()}, since"):
+        open_pool(pool, DeviceOptions(any_build=True))
+    begin = time.monotonic()
+    threading.Timer(0.5, held.close).start()
+    open_pool(pool, DeviceOptions(any_build=True, quarantine=Quarantine(tmp_path / "quarantine"))).close()
+    assert time.monotonic() - begin > 0.5
 
 
 def test_a_board_that_others_hold_is_passed_over(run: RunTests, boards: list[Board]) -> None:

@@ -9,7 +9,6 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from harness.serial_boards import PtyBoard, golden, served
 
 from priot_hil.harness import port_lock
 from priot_hil.harness.boards_on_ports import one_line
@@ -24,6 +23,7 @@ from priot_hil.harness.transports.emulator import EmulatorTransport
 from priot_hil.harness.transports.process import ProcessTransport
 from priot_hil.harness.transports.serial import SerialTransport
 from priot_hil.reference.errors import InputError
+from serial_boards import PtyBoard, golden, served
 
 ANY = DeviceOptions(any_build=True)
 BAUD = 115200

@@ -4,7 +4,6 @@ import re
 from pathlib import Path
 
 import pytest
-from harness.serial_boards import golden
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,6 +19,7 @@ from priot_hil.harness.replay import replay
 from priot_hil.harness.transcript import KEPT_BYTES, KEPT_ENTRIES, Transcript, read_transcript
 from priot_hil.harness.transports.replay import exchanges
 from priot_hil.reference.errors import InputError
+from serial_boards import golden
 
 
 @pytest.fixture(autouse=True)

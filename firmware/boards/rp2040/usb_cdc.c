@@ -58,6 +58,14 @@ void usb_cdc_close(void) {
     usb_pipe_close(USB_DATA_OUT);
 }
 
+void usb_cdc_halt(usb_pipe pipe) {
+    if (pipe == USB_DATA_OUT) {
+        host_waits = false;
+    } else if (pipe == USB_DATA_IN) {
+        is_sending = true;
+    }
+}
+
 void usb_cdc_restart(usb_pipe pipe) {
     if (pipe == USB_DATA_OUT) {
         let_packet_come();
@@ -130,6 +138,9 @@ static bool is_open(void) {
 /* Waits, asleep, until the pipe is free; false if the packet in it will not be fetched. A bus with a host has a frame
  * each millisecond, and one without falls asleep: either wakes the core. */
 static bool await_free_pipe(void) {
+    if (!is_sending) {
+        return true;
+    }
     frames_left = PATIENCE_FRAMES;
     usb_watch_frames(true);
     while (is_sending && is_open() && frames_left > 0) {

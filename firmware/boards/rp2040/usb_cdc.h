@@ -19,7 +19,8 @@ void usb_cdc_start(void);
 void usb_cdc_open(void);
 void usb_cdc_close(void);
 
-/* A pipe that the host had halted is free again, and empty. */
+/* The host halts a pipe: nothing may be put into it until it is free again, and empty. */
+void usb_cdc_halt(usb_pipe pipe);
 void usb_cdc_restart(usb_pipe pipe);
 
 /* A packet of the data pipes is done. */

@@ -14,7 +14,7 @@ from pathlib import Path
 import serial
 from serial.rfc2217 import PortManager
 
-from priot_hil.harness.errors import LinkLost
+from priot_hil.harness.errors import EmulationStuck, LinkLost
 from priot_hil.harness.firmware import build
 from priot_hil.harness.transports import Transport
 from priot_hil.harness.transports.emulator import EmulatorTransport
@@ -60,7 +60,7 @@ class PtyBoard:
                 continue
             if select.select([self._master], [], [], WAIT)[0]:
                 self.transport.write(os.read(self._master, 4096), time.monotonic() + 5)
-            with contextlib.suppress(LinkLost):
+            with contextlib.suppress(LinkLost, EmulationStuck):  # a board that is busy goes on in the next round
                 while data := self.transport.read(time.monotonic() + WAIT):
                     os.write(self._master, data)
 
@@ -115,7 +115,7 @@ def served(path: str, rfc2217: bool) -> Iterator[str]:
 
 def golden(number: int) -> Path:
     """One of the golden capsules."""
-    return next((Path(__file__).parent.parent / "capsules" / "golden").glob(f"{number:03}_*.npz"))
+    return next((Path(__file__).parent / "capsules" / "golden").glob(f"{number:03}_*.npz"))
 
 
 def main() -> None:
