@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-from serial_boards import PtyBoard
 
 from priot_hil.harness.detached import progress, stop_run
 from priot_hil.harness.devices import open_engine
@@ -18,6 +17,7 @@ from priot_hil.reproductions.performance import EnginesDiffer, perform
 from priot_hil.reproductions.plan import plan
 from priot_hil.reproductions.records import read_records
 from priot_hil.reproductions.run_epochs import Detached, chosen, run_epochs
+from serial_boards import PtyBoard
 
 EPOCHS = 3
 
@@ -120,7 +120,7 @@ def test_results_that_differ_are_told(command, monkeypatch):
     monkeypatch.setattr(
         module, "perform", lambda run, *rest: perform_here(replace(run, seed=run.seed + 1, epochs=run.epochs), *rest)
     )
-    with pytest.raises(EnginesDiffer, match="after epoch 0: .* on the host, .* on process"):
+    with pytest.raises(EnginesDiffer, match=r"after epoch 0: .* on the host, .* on process"):
         command("process")
 
 
@@ -128,7 +128,7 @@ def test_what_cannot_be_run_is_refused():
     """Before any data is looked at."""
     for options, expected in (
         ({"row": "before transfer"}, "row: expected one of dynamic NITI"),
-        ({"epochs": 41}, "epochs: expected 0..40, got 41"),
+        ({"epochs": 41}, r"epochs: expected a whole number in 0\.\.40, got 41"),
         ({"angle": 400}, "angle"),
         ({"seed": -1}, "seed"),
     ):
