@@ -106,6 +106,33 @@ def bench(_: Context, out: str = "") -> None:
 
 
 @task(
+    help={
+        "runs": "training runs, each over a line with other faults",
+        "device": "process or emulator",
+        "seed": "of the faults",
+        "faults": "planned for a run at most",
+        "case": "one case instead, as a campaign has printed it",
+        "out": "the JSON file (default: results/chaos-DEVICE.json)",
+    }
+)
+@command
+def chaos(
+    _: Context,
+    runs: int = 10_000,
+    device: str = "process",
+    seed: int = 0,
+    faults: int = 10,
+    case: str = "",
+    out: str = "",
+) -> int:
+    """Train over a bad line, thousands of times; interrupted, it goes on where it stopped."""
+    from priot_hil.harness.chaos import chaos as perform
+    from priot_hil.harness.chaos import replay_case
+
+    return replay_case(case, device) if case else perform(runs, device, seed, faults, Path(out) if out else None)
+
+
+@task(
     name="run-epochs",
     help={
         "device": "the board",
@@ -152,7 +179,7 @@ def kills(_: Context, count: int = 50, seed: int = 1, how: str = "kill") -> int:
     return DIVERGED if lose_boards(count, seed, how, default_console()) else 0
 
 
-@task(help={"preset": "rp2040, rp2040-gcc, host or host-sanitized"})
+@task(help={"preset": "rp2040, rp2040-gcc, host, host-sanitized, fuzz or fuzz-32"})
 @command
 def build(_: Context, preset: str = "rp2040") -> None:
     """Build the firmware and say where it lies."""
@@ -175,6 +202,64 @@ def emulate(_: Context, device: str = "emulator", link: str = "uart", symlink: s
     from priot_hil.harness.emulated_board import emulate as emulate_board
 
     emulate_board(device, link, Path(symlink) if symlink else None)
+
+
+@task(
+    help={
+        "device": "the board's port, by any name of it (default: the one board on USB)",
+        "drive": "where the drive of its loader is mounted (default: looked for)",
+        "image": "flash, or ram: until it is unplugged",
+        "baud": "bits per second of the port",
+        "with-data": "then put the accuracy table's transfer set into its flash",
+        "seed": "of the transfer set (default: the table's first)",
+        "angle": "of the transfer set, degrees (default: the table's first)",
+    }
+)
+@command
+def flash(
+    _: Context,
+    device: str = "",
+    drive: str = "",
+    image: str = "flash",
+    baud: int = 115200,
+    with_data: bool = False,
+    seed: int = -1,
+    angle: int = -1,
+) -> None:
+    """Put this checkout's firmware on a board, unless it runs already, and see it answer."""
+    from priot_hil.harness.device_kinds import DeviceOptions
+    from priot_hil.harness.flashing import FlashOptions
+    from priot_hil.harness.flashing import flash as flash_board
+
+    board = flash_board(FlashOptions(device or None, Path(drive) if drive else None, image, baud))
+    if with_data:
+        from priot_hil.reproductions.board_data import give_data
+
+        give_data(board, DeviceOptions(baud), seed=None if seed < 0 else seed, angle=None if angle < 0 else angle)
+
+
+@task
+@command
+def doctor(_: Context) -> int:
+    """Say what is installed, found and running, and what to do; status 1 where a default command cannot run."""
+    from priot_hil.harness.doctor import doctor as examine
+
+    return examine()
+
+
+@task(
+    help={
+        "seconds": "for each target",
+        "target": "frames (any bytes) or commands (requests framed rightly); both where it is left out",
+        "preset": "fuzz, or fuzz-32 for the board's 32-bit sizes",
+    }
+)
+@command
+def fuzz(_: Context, seconds: int = 60, target: str = "", preset: str = "fuzz") -> int:
+    """Search the firmware's link, commands and engine for bytes that break them; status 1 if some do."""
+    from priot_hil.harness.fuzz.campaign import fuzz as run_fuzzers
+
+    return run_fuzzers(seconds, target, preset)
 
 
 @task

@@ -15,9 +15,11 @@ from .device_kinds import DEFAULT_OPTIONS, DeviceKind, DeviceOptions, OpenedEngi
 from .engines import DeviceEngine
 from .firmware import build
 from .link import Link
+from .renode import missing as renode_is_missing
 from .transports.emulator import DATASET_FLASH_OFFSET, EmulatorTransport
 from .transports.emulator_process import emulator_process
 from .transports.process import ProcessTransport
+from .transports.renode import RenodeTransport
 from .transports.replay import ReplayTransport
 from .transports.rp2040py import Line, Rp2040pyTransport
 
@@ -72,6 +74,17 @@ def open_emulated(elf: Path, build_id: bytes) -> DeviceEngine:
     return DeviceEngine(LinkDevice(Link(transport), {build_id: elf}, write_flash), "emulator")
 
 
+def open_renode(_: DeviceOptions = DEFAULT_OPTIONS) -> DeviceEngine:
+    """The RAM image on Renode, its transfer set in the emulated flash."""
+    image = build("rp2040").ram
+    transport = RenodeTransport(image.elf)
+
+    def write_flash(data: bytes) -> None:
+        transport.write_flash(DATASET_FLASH_OFFSET, data)
+
+    return DeviceEngine(LinkDevice(Link(transport), {image.build_id: image.elf}, write_flash), "renode")
+
+
 def open_emulator_process(_: DeviceOptions = DEFAULT_OPTIONS) -> DeviceEngine:
     """The RP2040 firmware on the embedded emulator, in a process of its own, which can be killed like a board."""
     image, flash = build("rp2040").ram, FlashFile()
@@ -103,6 +116,7 @@ DEVICES: dict[str, DeviceKind] = {
     "host": DeviceKind(open_host),
     "emulator": DeviceKind(open_emulator),
     "process": DeviceKind(open_process),
+    "renode": DeviceKind(open_renode, unavailable=renode_is_missing),
     "rp2040py": DeviceKind(partial(open_rp2040py, "uart"), is_slow=True),
     "rp2040py:usb": DeviceKind(partial(open_rp2040py, "usb"), is_slow=True),
 }

@@ -21,6 +21,7 @@ from .protocol import (
     PAYLOAD_LIMIT,
     CapabilityCode,
     CommandCode,
+    DatasetRecord,
     DatasetResponse,
     EvaluateResponse,
     KernelRequest,
@@ -189,12 +190,14 @@ class DeviceEngine:
         network = self._run()[0].network
         check_samples("training", train_images, train_labels, network)
         check_samples("test", test_images, test_labels, network)
-        self.device.put_dataset(pack_dataset(train_images, train_labels, test_images, test_labels, orders))
+        data = pack_dataset(train_images, train_labels, test_images, test_labels, orders)
+        self.device.put_dataset(data)
         self._samples = None  # what lay there is overwritten
         found = DatasetResponse.unpack(self.device.command(CommandCode.DATASET, budget=CHECK_SECONDS))
-        if (found.train, found.test) != (len(train_images), len(test_images)):
+        if found != DatasetResponse(len(train_images), len(test_images), DatasetRecord.unpack(data).crc):
             raise KernelStatus(
-                f"{self.name} found {found.train} + {found.test} samples in flash, not those just written"
+                f"{self.name} found {found.train} + {found.test} samples with checksum {found.crc:#010x} in flash, "
+                "not those just written"
             )
         self._samples = found.train
 

@@ -21,11 +21,13 @@ from elftools.elf.sections import NoteSection, SymbolTableSection
 
 from priot_hil.reference.errors import InputError
 
+from .clang import require_fuzzing_clang
 from .paths import ROOT
 
 BoardPreset = Literal["rp2040", "rp2040-gcc"]
 HostPreset = Literal["host", "host-sanitized"]
-PRESETS: tuple[str, ...] = get_args(BoardPreset) + get_args(HostPreset)
+FuzzPreset = Literal["fuzz", "fuzz-32"]
+PRESETS: tuple[str, ...] = get_args(BoardPreset) + get_args(HostPreset) + get_args(FuzzPreset)
 
 ZIG_PRESETS = ("rp2040", "host")
 TAIL_LINES = 40
@@ -76,13 +78,25 @@ class HostFirmware:
     library: Path | None
 
 
-Firmware = BoardFirmware | HostFirmware
+@dataclass(frozen=True)
+class FuzzFirmware:
+    """The device as libFuzzer programs, one for each target, and the clang that made them."""
+
+    preset: FuzzPreset
+    frames: Path
+    commands: Path
+    clang: Path
+
+
+Firmware = BoardFirmware | HostFirmware | FuzzFirmware
 
 
 @overload
 def build(preset: BoardPreset, root: Path = ROOT) -> BoardFirmware: ...
 @overload
 def build(preset: HostPreset, root: Path = ROOT) -> HostFirmware: ...
+@overload
+def build(preset: FuzzPreset, root: Path = ROOT) -> FuzzFirmware: ...
 @overload
 def build(preset: str, root: Path = ROOT) -> Firmware: ...
 def build(preset: str, root: Path = ROOT) -> Firmware:
@@ -91,7 +105,8 @@ def build(preset: str, root: Path = ROOT) -> Firmware:
     Quiet unless it fails or has to start from nothing. Safe to call from several processes: they take turns.
 
     Args:
-        preset: "rp2040" (pinned compiler), "rp2040-gcc", "host" or "host-sanitized", as in firmware/CMakePresets.json.
+        preset: "rp2040" (pinned compiler), "rp2040-gcc", "host", "host-sanitized", "fuzz" or "fuzz-32", as in
+            firmware/CMakePresets.json.
         root: The checkout; its build lies below ``build/firmware/<preset>``.
 
     Returns:
@@ -108,11 +123,15 @@ def build(preset: str, root: Path = ROOT) -> Firmware:
     with _lock(folder.with_name(preset + ".lock")):
         _configure(preset, root, folder)
         _run([*_cmake(), "--build", "--preset", preset], root, f"the build of preset {preset}")
+        if preset in get_args(FuzzPreset):
+            return _fuzz(preset, folder)
         return _board(preset, folder) if preset in get_args(BoardPreset) else _host(preset, folder)
 
 
 def describe(firmware: Firmware) -> str:
     """What was built, a line for each file that a user may want."""
+    if isinstance(firmware, FuzzFirmware):
+        return f"{firmware.frames}\n{firmware.commands}"
     if isinstance(firmware, HostFirmware):
         library = f"library {firmware.library}\n" if firmware.library else ""
         return f"{library}process {firmware.process}\nbuild   {firmware.build_id.hex()}"
@@ -211,6 +230,15 @@ def _host(preset: str, folder: Path) -> HostFirmware:
     )
 
 
+def _fuzz(preset: str, folder: Path) -> FuzzFirmware:
+    return FuzzFirmware(
+        preset="fuzz-32" if preset == "fuzz-32" else "fuzz",
+        frames=folder / "priot-fuzz-frames",
+        commands=folder / "priot-fuzz-commands",
+        clang=require_fuzzing_clang(preset),
+    )
+
+
 def _require_compiler(preset: str) -> None:
     """Say at once what is missing, instead of a page of CMake's search."""
     if preset in ZIG_PRESETS:
@@ -235,6 +263,8 @@ def _require_compiler(preset: str) -> None:
             got="none",
             do="install the package gcc-arm-none-eabi, or build preset rp2040, which needs none",
         )
+    elif preset in get_args(FuzzPreset):
+        require_fuzzing_clang(preset)
     elif preset == "host-sanitized" and not any(map(shutil.which, ("cc", "gcc", "clang"))):
         raise InputError.about(
             "preset host-sanitized",
@@ -267,6 +297,8 @@ def _configure(preset: str, root: Path, folder: Path) -> None:
         f"-DPRIOT_PYTHON={sys.executable}",
         f"-DCMAKE_MAKE_PROGRAM={Path(ninja.BIN_DIR) / 'ninja'}",
     ]
+    if preset in get_args(FuzzPreset):
+        arguments.append(f"-DCMAKE_C_COMPILER={require_fuzzing_clang(preset)}")
     versions = {name: importlib.metadata.version(name) for name in ("cmake", "ninja", "ziglang")}
     firmware = root / "firmware"
     settings = [path.read_text() for path in (firmware / "CMakePresets.json", *sorted(firmware.glob("cmake/*")))]

@@ -161,7 +161,7 @@ STATUS_TEXT = {
     StatusCode.NO_DATASET: "no transfer set lies in flash, it is damaged, or it does not fit the model",
     StatusCode.STALE_SESSION: "the request is of another session than the last HELLO's; nothing was run",
     StatusCode.OUT_OF_SEQUENCE: "the request is neither the next one nor the last one again; nothing was run",
-    StatusCode.BAD_FLASH: "the flash does not hold what was put there; value: the first wrong byte. It was not erased or is worn",
+    StatusCode.BAD_FLASH: "the flash does not hold what was put there, from byte `value` on",
     StatusCode.BUSY: "a detached run is at work: only hello, progress, stop and reset are taken; nothing was run",
 }
 

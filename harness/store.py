@@ -45,9 +45,7 @@ def store_dataset(command: Command, data: bytes, name: str) -> None:
     for offset in range(0, len(data), ERASE_AT_ONCE):
         sectors = -(-min(len(data) - offset, ERASE_AT_ONCE) // SECTOR_BYTES)
         command(CommandCode.ERASE, EraseRequest(offset, sectors * SECTOR_BYTES).pack(), sectors * ERASE_SECONDS)
-    # The head comes last: a set that was interrupted on its way is none.
-    offsets = range(0, len(data), STORE_AT_ONCE)
-    for offset in _shown([*offsets[1:], *offsets[:1]], len(data), name):
+    for offset in _shown(range(0, len(data), STORE_AT_ONCE), len(data), name):
         pages = data[offset : offset + STORE_AT_ONCE]
         pages += b"\xff" * (-len(pages) % PAGE_BYTES)
         command(CommandCode.STORE, StoreRequest(offset).pack() + pages, STORE_SECONDS)
@@ -68,7 +66,7 @@ def is_stored(command: Command, data: bytes) -> bool:
     return (found.train, found.test, found.crc) == (head.train, head.test, head.crc)
 
 
-def _shown(offsets: list[int], total: int, name: str) -> Iterator[int]:
+def _shown(offsets: range, total: int, name: str) -> Iterator[int]:
     """The offsets; while they are worked off, a bar on a terminal, for what takes long."""
     console = Console(file=sys.stderr)
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())

@@ -33,31 +33,41 @@ priot_status priot_engine_load(priot_engine *engine, priot_detail *detail) {
     return PRIOT_STATUS_OK;
 }
 
-/* Checks that the scored edges are in their rows and in order, packs their weights and masks the dense ones. */
-static priot_status pack_scored_edges(const priot_model *model, priot_stage *stage, priot_detail *detail) {
+/* Checks that the scored edges are in their rows and in order. */
+static priot_status check_scored_edges(const priot_model *model, const priot_stage *stage, priot_detail *detail) {
     const uint32_t scored = model->spec.layers[stage->layer].scored;
-    uint32_t packed = 0;
+    uint32_t checked = 0;
     detail->layer = stage->layer;
     for (uint32_t row = 0; row < stage->geometry.out_channels; ++row) {
         detail->value = row;
         const uint32_t end = stage->row_ends[row];
-        if (end < packed || end > scored) {
+        if (end < checked || end > scored) {
             return PRIOT_STATUS_BAD_VALUE;
         }
-        int8_t *weights = stage->weights + (size_t)row * stage->fan_in;
-        for (uint32_t next = 0; packed < end; ++packed) {
-            const uint32_t column = stage->columns[packed];
+        for (uint32_t next = 0; checked < end; ++checked) {
+            const uint32_t column = stage->columns[checked];
             if (column < next || column >= stage->fan_in) {
                 return PRIOT_STATUS_BAD_VALUE;
             }
             next = column + 1;
-            stage->unmasked[packed] = weights[column];
+        }
+    }
+    return checked == scored ? PRIOT_STATUS_OK : PRIOT_STATUS_BAD_VALUE;
+}
+
+/* Packs the scored edges' weights and masks the dense ones. */
+static void pack_scored_edges(const priot_model *model, priot_stage *stage) {
+    uint32_t packed = 0;
+    for (uint32_t row = 0; row < stage->geometry.out_channels; ++row) {
+        int8_t *weights = stage->weights + (size_t)row * stage->fan_in;
+        for (; packed < stage->row_ends[row]; ++packed) {
+            int8_t *weight = &weights[stage->columns[packed]];
+            stage->unmasked[packed] = *weight;
             if (stage->scores[packed] < model->spec.theta) {
-                weights[column] = 0;
+                *weight = 0;
             }
         }
     }
-    return packed == scored ? PRIOT_STATUS_OK : PRIOT_STATUS_BAD_VALUE;
 }
 
 priot_status priot_engine_start(priot_engine *engine, priot_detail *detail) {
@@ -65,11 +75,16 @@ priot_status priot_engine_start(priot_engine *engine, priot_detail *detail) {
         return PRIOT_STATUS_NOT_LOADED;
     }
     priot_model *model = &engine->model;
-    for (uint32_t i = 0; i < model->stage_count && model->spec.method == PRIOT_METHOD_PRIOT_S; ++i) {
-        const priot_status status = pack_scored_edges(model, &model->stages[i], detail);
-        if (status != PRIOT_STATUS_OK) {
-            engine->is_loaded = 0; /* half packed: it must be loaded anew */
-            return status;
+    if (model->spec.method == PRIOT_METHOD_PRIOT_S) {
+        /* All stages are checked before the first is packed, so that a refusal changes nothing. */
+        for (uint32_t i = 0; i < model->stage_count; ++i) {
+            const priot_status status = check_scored_edges(model, &model->stages[i], detail);
+            if (status != PRIOT_STATUS_OK) {
+                return status;
+            }
+        }
+        for (uint32_t i = 0; i < model->stage_count; ++i) {
+            pack_scored_edges(model, &model->stages[i]);
         }
     }
     engine->is_started = 1;

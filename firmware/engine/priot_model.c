@@ -1,5 +1,6 @@
 #include "priot_model.h"
 
+#include "priot_guard.h"
 #include "priot_math.h"
 
 #define SQUARE (127ull * 127ull) /* the largest product of two stored values */
@@ -17,10 +18,14 @@ typedef struct {
 } allocator;
 
 static void *take(allocator *arena, uint64_t count, size_t size) {
-    arena->used =
-        (arena->used + size - 1) & ~(uint64_t)(size - 1); /* sizes are powers of two and the base is aligned to 8 */
+    /* Sizes are powers of two and the base is aligned to 8. */
+    const uint64_t alignment = PRIOT_GUARD_BYTES > size ? PRIOT_GUARD_BYTES : size;
+    arena->used = (arena->used + alignment - 1) & ~(alignment - 1);
     void *memory = arena->base != NULL ? arena->base + arena->used : NULL;
-    arena->used += count * size;
+    arena->used += count * size + PRIOT_GUARD_BYTES;
+    if (memory != NULL) {
+        priot_guard_tensor(memory, (size_t)(count * size));
+    }
     return memory;
 }
 
@@ -178,6 +183,10 @@ static priot_status find_stages(priot_model *model, priot_detail *detail) {
     const int is_vector = spec->height == 0;
     walker at = {{spec->channels, is_vector ? 1 : spec->height, is_vector ? 1 : spec->width}, is_vector};
     priot_stage *stage = NULL;
+    const uint64_t image = (uint64_t)at.shape.channels * at.shape.height * at.shape.width;
+    if (image > SUM_LIMIT) { /* counted in 32 bits it could wrap, and pools could make a legal network of it */
+        return refuse(detail, PRIOT_STATUS_TOO_LARGE, PRIOT_NO_DETAIL, image);
+    }
     model->image_shape = at.shape;
     model->input_shape = at.shape;
     model->stage_count = 0;

@@ -36,7 +36,7 @@ typedef enum {
     PRIOT_STATUS_NO_DATASET = 12, /* no transfer set lies in flash, it is damaged, or it does not fit the model */
     PRIOT_STATUS_STALE_SESSION = 13, /* the request is of another session than the last HELLO's; nothing was run */
     PRIOT_STATUS_OUT_OF_SEQUENCE = 14, /* the request is neither the next one nor the last one again; nothing was run */
-    PRIOT_STATUS_BAD_FLASH = 15, /* the flash does not hold what was put there; value: the first wrong byte. It was not erased or is worn */
+    PRIOT_STATUS_BAD_FLASH = 15, /* the flash does not hold what was put there, from byte `value` on */
     PRIOT_STATUS_BUSY = 16, /* a detached run is at work: only hello, progress, stop and reset are taken; nothing was run */
 } priot_status;
 

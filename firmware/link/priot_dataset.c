@@ -15,8 +15,8 @@ int priot_dataset_find(priot_dataset *found, const priot_board *board, const pri
     found->test = priot_get_u32(head + PRIOT_DATASET_RECORD_TEST);
     found->epochs = priot_get_u32(head + PRIOT_DATASET_RECORD_EPOCHS);
     const uint64_t samples = (uint64_t)found->train + found->test, visits = (uint64_t)found->epochs * found->train;
-    if (found->image_bytes != priot_elements(engine->model.image_shape) || samples > 0xffffffu ||
-        visits > 0xffffffu || samples * (found->image_bytes + 2ull) + 2 * visits > room - PRIOT_DATASET_RECORD_BYTES) {
+    if (found->image_bytes != priot_elements(engine->model.image_shape) || samples > 0xffffffu || visits > 0xffffffu ||
+        samples * (found->image_bytes + 2ull) + 2 * visits > room - PRIOT_DATASET_RECORD_BYTES) {
         return 0;
     }
     const uint8_t *body = head + PRIOT_DATASET_RECORD_BYTES;

@@ -48,10 +48,12 @@ static void refuse_garbage(priot_device *device, const priot_line *line) {
     answer_aside(device, line, nobody, PRIOT_STATUS_BAD_FRAME);
 }
 
-/* A HELLO that came late or twice must not start its session anew: a request of that session may have run since. */
+/* A HELLO that came late or twice must not start its session anew: a request of that session may have run since. Nor
+ * may it bring back the session before, of which further late requests may follow it. */
 static void hello(priot_device *device, const priot_line *line, const uint8_t *request) {
     const uint32_t session = priot_get_u32(request + PRIOT_FRAME_SESSION);
-    if (session != 0 && session != device->session && priot_get_u16(request + PRIOT_FRAME_LENGTH) == 0) {
+    const int is_new = session != 0 && session != device->session && session != device->previous_session;
+    if (is_new && priot_get_u16(request + PRIOT_FRAME_LENGTH) == 0) {
         device->previous_session = device->session;
         device->session = session;
         device->last_sequence = (uint16_t)priot_get_u16(request + PRIOT_FRAME_SEQUENCE);

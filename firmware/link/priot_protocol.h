@@ -5,8 +5,8 @@
 #include "priot_status.h"
 
 typedef enum {
-    PRIOT_COMMAND_HELLO = 1, /* Proves what runs, and starts the session and the sequence that its header names. Repeated, it is answered and
-changes nothing; in session 0 it is answered and leaves the current session alone. */
+    PRIOT_COMMAND_HELLO = 1, /* Proves what runs, and starts the session and the sequence that its header names. Repeated, or of the session
+before, it is answered and changes nothing; in session 0 it is answered and leaves the current session alone. */
     PRIOT_COMMAND_RESET = 2, /* Restarts the device after answering. */
     PRIOT_COMMAND_LOAD = 3, /* Lays a model out in the arena; whatever was there is gone. A model that is refused leaves the old one as it was. */
     PRIOT_COMMAND_START = 4, /* Ends the loading: weights, scores and masks are complete and the first step may come. */

@@ -1,5 +1,6 @@
-/* A detached run: the device trains on the transfer set in its flash, epoch after epoch, whether or not a host is there.
- * It is done a sample at a time between two looks at the lines; results are kept until the next LOAD or restart. */
+/* A detached run: the device trains on the transfer set in its flash, epoch after epoch, whether or not a host is
+ * there. It is done a sample at a time between two looks at the lines; results are kept until the next LOAD or restart.
+ */
 #ifndef PRIOT_RUN_H
 #define PRIOT_RUN_H
 

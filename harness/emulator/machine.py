@@ -88,8 +88,8 @@ class Rp2040:
     Counts are those of executed code: a core that waits in WFI lets no time pass, sending takes none, and flash
     answers without waiting, so cycles are an estimate for code that runs from SRAM and a lower bound from flash. The
     same input in the same pieces gives the same counts. Interrupts are taken at WFI, and by a core at work every
-    million cycles while bytes wait for it. Not modelled: their priorities, PSP, WFE, a second core, DMA, PIO.
-    A USB host is not there.
+    million cycles while bytes wait for it. Not modelled: their priorities, PSP, WFE, a second core, DMA, PIO,
+    a USB host.
     """
 
     def __init__(self, elf: Path):

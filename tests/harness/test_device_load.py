@@ -17,8 +17,11 @@ from priot_hil.harness.protocol import (
     LayerCode,
     LayerRecord,
     LoadResponse,
+    MethodCode,
+    ModeCode,
     ModelRecord,
     ReadRequest,
+    RoundingCode,
     StatusCode,
     TensorCode,
     WriteRequest,
@@ -254,7 +257,7 @@ def edges_left_over(_: np.ndarray, row_ends: np.ndarray) -> None:
 def test_scored_edges_out_of_order(
     device_engine: DeviceEngine, make_run: MakeRun, watch: Watch, change: Callable[[np.ndarray, np.ndarray], None]
 ) -> None:
-    """START refuses them with layer and row; nothing can be asked of the model, and the next load starts anew."""
+    """START refuses them with layer and row and changes nothing: put right, the model starts."""
     run = make_run(MethodKind.PRIOT_S)
     device = device_engine.device
     assert run.state.scored is not None
@@ -264,20 +267,35 @@ def test_scored_edges_out_of_order(
 
     device.command(CommandCode.LOAD, describe_run(run.model, run.method, only_last(run.state), 0))
     columns, row_ends = (edges.copy() for edges in scored_edges(run.state.scored[4]))
+    right = columns.copy(), row_ends.copy()
     change(columns, row_ends)
     write(TensorCode.WEIGHTS, run.model.weights[4])
+    write(TensorCode.SCORES, np.full(len(columns), -127, np.int8))
     write(TensorCode.COLUMNS, columns)
     write(TensorCode.ROW_ENDS, row_ends)
+    read = ReadRequest(TensorCode.WEIGHTS, 4, 0, run.model.weights[4].size).pack()
     with pytest.raises(KernelStatus, match=r"bad_value, layer 4, value [0-3]\)$"):
         device.command(CommandCode.START)
-    for command, payload in (
-        (CommandCode.STATE, b""),
-        (CommandCode.START, b""),
-        (CommandCode.READ, ReadRequest(TensorCode.WEIGHTS, 4, 0, 1).pack()),
-    ):
-        with pytest.raises(KernelStatus, match="not_loaded"):
-            device.command(command, payload)
+    with pytest.raises(KernelStatus, match="not_loaded"):
+        device.command(CommandCode.STATE)
+    assert device.command(CommandCode.READ, read) == run.model.weights[4].tobytes()
+    write(TensorCode.COLUMNS, right[0])
+    write(TensorCode.ROW_ENDS, right[1])
+    device.command(CommandCode.START)
     watch(device_engine, run).expect_untouched()
+
+
+def test_image_whose_size_wraps_in_32_bits(device_engine: DeviceEngine) -> None:
+    """2**32 values before a pool that leaves few of them: too large, also where sizes have 32 bits."""
+    layers = [
+        LayerRecord(LayerCode.MAXPOOL2D, 0, 0, 2048, 0, 0, 0, 0, 0, 0, 0),
+        LayerRecord(LayerCode.FLATTEN, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0),
+        LayerRecord(LayerCode.LINEAR, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0),
+    ]
+    method, rounding = MethodCode.NITI_DYNAMIC, RoundingCode.STOCHASTIC
+    head = ModelRecord(ModeCode.NETWORK, method, rounding, 5, 1, 0, 0, len(layers), 1, 4, 1024, 2048, 2048)
+    with pytest.raises(KernelStatus, match=r"too_large\)$"):
+        device_engine.device.command(CommandCode.LOAD, head.pack() + b"".join(layer.pack() for layer in layers))
 
 
 def only_last(state: State) -> State:

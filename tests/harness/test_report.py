@@ -8,6 +8,7 @@ import pytest
 from priot_hil.harness.capabilities import capabilities, missing
 from priot_hil.harness.devices import open_engine
 from priot_hil.harness.firmware import build
+from priot_hil.harness.protocol import CapabilityCode
 from priot_hil.harness.results import Board, Outcome, Result, Results, without_device
 
 pytest_plugins = ("pytester",)
@@ -100,11 +101,13 @@ def test_an_unknown_need_is_refused(pytester: pytest.Pytester) -> None:
 
 
 def test_capabilities_are_the_hellos() -> None:
-    """Of the device, as far as the host can use them."""
+    """Of the device, as far as the host can use them; a set needs the host's way to the flash, or the device's."""
     engine = open_engine("process")
-    assert capabilities(engine) == {"reset", "dataset"}
+    assert capabilities(engine) == {"reset", "dataset", "store"}
     assert missing(engine, "dataset") is None
     engine.device._write_flash = None
+    assert missing(engine, "dataset") is None
+    engine.device.hello = engine.device.hello._replace(capabilities=CapabilityCode.DATASET)
     assert missing(engine, "dataset") == "needs dataset, and this host has no way to write the device's flash"
     assert missing(engine, "cycles") == "needs cycles, which the device does not offer"
     engine.close()

@@ -115,6 +115,16 @@ def test_a_new_session_ends_the_old_one(host: Host) -> None:
     assert host.status(6, 1) == RAN
 
 
+def test_a_late_hello_of_the_session_before_changes_nothing(host: Host) -> None:
+    """Nor do the requests that follow it, as late as it is."""
+    host.hello(5)
+    host.hello(6)
+    assert host.status(6, 1) == RAN
+    host.hello(5)
+    assert host.status(5, 1) == StatusCode.STALE_SESSION
+    assert host.status(6, 2) == RAN
+
+
 def test_session_0_only_asks(host: Host) -> None:
     """Who looks for devices disturbs nobody."""
     host.hello(5)

@@ -220,7 +220,7 @@ OPERATIONS = st.lists(
 @settings(max_examples=20)
 @given(operations=OPERATIONS)
 def test_any_order_of_erase_and_store(opened: Storing, operations: list[tuple[str, int, bytes]]) -> None:
-    """Two sectors against a model of them: each request succeeds exactly where the model's bytes are those asked for."""
+    """Two sectors against a model of them: each request succeeds where the model's bytes are those asked for."""
     opened.dies_after = None
     opened.erase(0, 2 * SECTOR_BYTES)
     flash = np.full(2 * SECTOR_BYTES, 0xFF, np.uint8)

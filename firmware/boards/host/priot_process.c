@@ -96,8 +96,8 @@ int main(int argc, char **argv) {
         .name = "host",
         .build_id = build_id,
         .unique_id = unique_id,
-        .capabilities = PRIOT_CAPABILITY_RESET | PRIOT_CAPABILITY_RUN | (dataset != NULL ? PRIOT_CAPABILITY_DATASET : 0) |
-                        (flash != NULL ? PRIOT_CAPABILITY_STORE : 0),
+        .capabilities = PRIOT_CAPABILITY_RESET | PRIOT_CAPABILITY_RUN |
+                        (dataset != NULL ? PRIOT_CAPABILITY_DATASET : 0) | (flash != NULL ? PRIOT_CAPABILITY_STORE : 0),
         .reset_cause = PRIOT_RESET_POWER_ON,
         .dataset = dataset,
         .dataset_bytes = dataset_bytes,

@@ -1,6 +1,6 @@
 /* The RP2040's peripherals as far as a firmware on its own needs them: resets, clocks, oscillator, PLLs, watchdog,
- * timer, pins as memory, UART0, the flash chip, a USB controller without a host, the core's registers. Anything else is memory too, and
- * noted as not modelled. */
+ * timer, pins as memory, UART0, the flash chip, a USB controller without a host, the core's registers. Anything else is
+ * memory too, and noted as not modelled. */
 #include "machine.h"
 
 #include <string.h>

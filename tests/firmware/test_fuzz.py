@@ -1,0 +1,145 @@
+"""The fuzzer finds what is planted, and what it found once is never found again."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from priot_hil.harness.clang import find_fuzzing_clang, require_fuzzing_clang
+from priot_hil.harness.firmware import HostFirmware, build
+from priot_hil.harness.fuzz.campaign import CAPSULES, FINDS, fuzz, program, search
+from priot_hil.harness.fuzz.dictionary import dictionary
+from priot_hil.harness.fuzz.records import Record, Way, pack, unpack
+from priot_hil.harness.fuzz.replay import PromiseBroken, replay_commands, replay_frames
+from priot_hil.harness.fuzz.seeds import write_seeds
+from priot_hil.harness.protocol import CommandCode
+from priot_hil.reference.errors import InputError
+
+from .test_build import copy_firmware
+
+needs_fuzzer = pytest.mark.skipif(find_fuzzing_clang("fuzz") is None, reason="no clang with libFuzzer on the PATH")
+SECONDS = 60
+
+# What is planted -> the target that must find it, the file, what stands there, what is put in its place, what is seen.
+PLANTED = {
+    "frame longer than the receiver": (
+        "frames",
+        "link/priot_frame.c",
+        "receiver->count == sizeof receiver->decoded",
+        "receiver->count > 2 * sizeof receiver->decoded",
+        "runtime error: index|heap-buffer-overflow",
+    ),
+    "part that leaves its tensor": (
+        "commands",
+        "link/priot_commands.c",
+        "offset > part->bytes || count > part->bytes - offset",
+        "offset > part->bytes",
+        "use-after-poison|heap-buffer-overflow",
+    ),
+    "request that is too short": (
+        "commands",
+        "link/priot_commands.c",
+        "request_bytes != COMMANDS[command].request_bytes",
+        "request_bytes > COMMANDS[command].request_bytes",
+        "use-after-poison",
+    ),
+    "refused model that ends the old one": (
+        "commands",
+        "engine/priot_engine.c",
+        "priot_engine_load(priot_engine *engine, priot_detail *detail) {",
+        "priot_engine_load(priot_engine *engine, priot_detail *detail) {\n    engine->is_started = 0;",
+        "a request that was not run changed the model",
+    ),
+}
+
+
+@pytest.mark.parametrize("path", sorted(FINDS.rglob("*.bin")), ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_finds_stay_mended(path: Path) -> None:
+    """Each input that once broke the firmware, on the ordinary host process."""
+    if path.parent.name == "frames":
+        replay_frames(path.read_bytes())
+    else:
+        replay_commands(unpack(path.read_bytes()))
+
+
+def test_records_are_read_as_they_were_written() -> None:
+    """A list of requests goes through its bytes; bytes that end early give what is there."""
+    records = [Record(CommandCode.LOAD, b"\1\2\3"), Record(CommandCode.HELLO), Record(200, b"x", Way.CUT)]
+    data = pack(records)
+    assert unpack(data) == records
+    assert unpack(data[:7]) == [Record(CommandCode.LOAD, b"\1\2")]
+    assert unpack(b"") == []
+
+
+def test_seeds_are_runs_that_break_no_promise(host: HostFirmware, tmp_path: Path) -> None:
+    """Both targets start from real requests: framed anew by the replay they are all accepted."""
+    assert host.library is not None
+    folders = {name: tmp_path / name for name in ("frames", "commands")}
+    write_seeds(host.library, CAPSULES, folders)
+    frames, commands = (sorted(folders[name].iterdir()) for name in ("frames", "commands"))
+    assert len(frames) == len(commands) > 40
+    sent = {record.command for path in commands for record in unpack(path.read_bytes())}
+    assert set(CommandCode) <= sent
+    replay_frames(frames[0].read_bytes())
+
+
+def test_replay_sees_a_refusal_that_leaves_a_trace(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A request that changes the state, were it refused, is named."""
+    from priot_hil.harness.fuzz import replay
+
+    records = [Record(CommandCode.LOAD), Record(CommandCode.STATE)]
+    real = replay._answers
+
+    def answers(given: list[Record]) -> list[tuple[int, bytes] | None]:
+        return [(0, b"") if len(given) == 1 else answer for answer in real(given)]
+
+    monkeypatch.setattr(replay, "_answers", answers)
+    with pytest.raises(PromiseBroken, match="request 0, refused with status 3, changed the answer to request 1"):
+        replay_commands(records)
+
+
+def test_dictionary_follows_the_protocol() -> None:
+    """Every command's code is a word, in libFuzzer's form."""
+    words = dictionary().splitlines()
+    assert {f'"\\x{code:02x}"' for code in CommandCode} <= set(words)
+    assert all(re.fullmatch(r'"(\\x[0-9a-f]{2})+"', word) for word in words)
+
+
+def test_missing_fuzzer_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no clang has libFuzzer, a sentence says what to install."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    find_fuzzing_clang.cache_clear()
+    with pytest.raises(InputError, match=r"preset fuzz: expected a clang on the PATH that links libFuzzer, got none"):
+        require_fuzzing_clang("fuzz")
+    find_fuzzing_clang.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [((0,), "seconds: expected 1 or more"), ((1, "bytes"), "target: expected"), ((1, "", "host"), "preset: expected")],
+)
+def test_wrong_options_are_refused(options: tuple[int, str, str], said: str) -> None:
+    """Before anything is built."""
+    with pytest.raises(InputError, match=said):
+        fuzz(*options)
+
+
+@pytest.mark.slow
+@needs_fuzzer
+def test_fuzzer_finds_planted_bugs(host: HostFirmware, tmp_path: Path) -> None:
+    """A missing check, a request that is too short, a state that is not kept: each found within seconds, and small."""
+    assert host.library is not None
+    root = copy_firmware(tmp_path / "copy")
+    for what, (target, name, clean, broken, seen) in PLANTED.items():
+        source = root / "firmware" / name
+        text = source.read_text()
+        assert clean in text
+        source.write_text(text.replace(clean, broken))
+        firmware = build("fuzz", root=root)
+        source.write_text(text)
+        folders = {each: tmp_path / what / each for each in ("frames", "commands")}
+        write_seeds(host.library, CAPSULES, folders)
+        campaign = search(firmware, target, folders[target], SECONDS)
+        assert campaign.find is not None, what
+        assert re.search(seen, campaign.find[1]), campaign.find[1]
+        assert program(firmware, target).exists()
