@@ -165,10 +165,10 @@ class Board:
         return DeviceEngine(self._watched, engine.name)
 
     def finish(self) -> None:
-        """The run is over: measure it where nothing struck, call a blow off that has not."""
-        if self.instant is None and self._first is not None:
-            self.length = self.blow.now(self._first, self._begun)
+        """A run that nothing struck is over: measure it, call off a blow that is still to come."""
         self._call_off()
+        assert self._first is not None
+        self.length = self.blow.now(self._first, self._begun)
 
     @property
     def during(self) -> str:
@@ -184,8 +184,9 @@ def performed(run: Run, material: Material, board: Board, folder: Path) -> tuple
     path.unlink(missing_ok=True)
     try:
         record = perform_through_losses(run, material, engines, CALIBRATOR, path, lambda: None, losses.append)
+        if not losses:
+            board.finish()
     finally:
-        board.finish()
         engines.close_all()
     return record, losses
 
@@ -236,7 +237,8 @@ def kills(count: int, seed: int, how: str, console: Console) -> int:
     struck = different = missed = 0
     during: Counter[str] = Counter()
     with tempfile.TemporaryDirectory(prefix="priot-kills-") as folder:
-        build("rp2040")  # else the first run's length would be the compiler's
+        for preset in ("rp2040", "host"):
+            build(preset)  # else the first run's length would be the compiler's
         undisturbed = []
         for run in runs[:count]:
             board = Board(blow)
@@ -248,6 +250,7 @@ def kills(count: int, seed: int, how: str, console: Console) -> int:
             record, losses = performed(run, material, board, Path(folder))
             if not losses:
                 missed += 1
+                undisturbed[struck % len(undisturbed)] = (run, whole, min(length, board.length))
                 if missed == PERSISTENCE * count:
                     raise InputError(f"{missed} instants fell behind the end of their runs: leave this machine alone")
                 continue

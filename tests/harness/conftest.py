@@ -5,11 +5,12 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from priot_hil.harness.compare import compare_step
-from priot_hil.harness.device import LibraryDevice
+from priot_hil.harness.device import LibraryDevice, LinkDevice
 from priot_hil.harness.devices import open_emulator, open_process
 from priot_hil.harness.engines import DeviceEngine
 from priot_hil.harness.example import STEPS, example_run
 from priot_hil.harness.firmware import build
+from priot_hil.harness.protocol import DatasetRecord
 from priot_hil.harness.strategies import Run
 from priot_hil.reference.reference_engine import ReferenceEngine
 from priot_hil.reference.run import MethodKind
@@ -47,6 +48,15 @@ def process_engine() -> Iterator[DeviceEngine]:
     opened = open_process()
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def flash(device_engine: DeviceEngine) -> Iterator[None]:
+    """Leaves no transfer set behind."""
+    yield
+    device = device_engine.device
+    if not isinstance(device, LinkDevice) or device.hello.dataset_bytes:
+        device.put_dataset(b"\xff" * DatasetRecord.size())
 
 
 class Watch:

@@ -29,6 +29,7 @@ from priot_hil.reference.run import MethodKind
 
 MakeRun = Callable[[MethodKind], Run]
 Watch = Callable[[DeviceEngine, Run], Any]
+pytestmark = pytest.mark.usefixtures("flash")
 Orders = list[npt.NDArray[np.int64]]
 
 on_link = pytest.mark.parametrize("device_engine", ["process", "board"], indirect=True)

@@ -2,14 +2,13 @@
 
 import struct
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 
 from priot_hil.harness.description import pack_dataset
-from priot_hil.harness.device import LinkDevice
 from priot_hil.harness.engines import DeviceEngine
 from priot_hil.harness.errors import KernelStatus
 from priot_hil.harness.protocol import CommandCode, DatasetRecord, StatusCode
@@ -22,6 +21,8 @@ from priot_hil.reference.run import MethodKind
 
 MakeRun = Callable[[MethodKind], Run]
 Watch = Callable[[DeviceEngine, Run], Any]
+
+pytestmark = pytest.mark.usefixtures("flash")
 
 
 def packed(run: Run) -> bytes:
@@ -42,15 +43,6 @@ def with_orders(change: Callable[[bytes], bytes], *orders: list[int]) -> Callabl
 
 
 with_room = pytest.mark.parametrize("device_engine", ["host", "board"], indirect=True)
-
-
-@pytest.fixture(autouse=True)
-def flash(device_engine: DeviceEngine) -> Iterator[None]:
-    """Leaves no transfer set behind."""
-    yield
-    device = device_engine.device
-    if not isinstance(device, LinkDevice) or device.hello.dataset_bytes:
-        device.put_dataset(b"\xff" * DatasetRecord.size())
 
 
 def sealed(body: bytes, **changes: int) -> Callable[[bytes], bytes]:

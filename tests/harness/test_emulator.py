@@ -114,7 +114,7 @@ def test_a_core_at_work_is_interrupted() -> None:
                 except EmulationStuck:
                     assert is_cut
             low, high, first, second, third = words(machine.take())
-            assert low | high << 32 == worked(1, 180_000)
+            assert low | high << 32 == worked(1, 60_000)
             assert 32 < first == second < third < 200
             assert (first % 32, third % 32) == (0, 0)
             assert machine.read(machine.symbols["bytes"], 200) == data

@@ -1,0 +1,139 @@
+"""Boards that work on without their host: started, left, found again, collected, refused, checked."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from priot_hil.harness.detached import progress, stop_run
+from priot_hil.harness.devices import open_engine
+from priot_hil.harness.firmware import build
+from priot_hil.harness.transports.emulator import EmulatorTransport
+from priot_hil.reference.errors import InputError
+from priot_hil.reproductions import run_epochs as module
+from priot_hil.reproductions.experiment import read_experiment
+from priot_hil.reproductions.kills import drawn_material
+from priot_hil.reproductions.performance import EnginesDiffer, perform
+from priot_hil.reproductions.plan import plan
+from priot_hil.reproductions.records import read_records
+from priot_hil.reproductions.run_epochs import Detached, chosen, run_epochs
+from serial_boards import PtyBoard
+
+EPOCHS = 3
+
+
+@pytest.fixture(scope="module")
+def material():
+    """Random images."""
+    return drawn_material(4)
+
+
+@pytest.fixture
+def port() -> Iterator[str]:
+    """A board that lives as long as the test, behind a pseudo-terminal."""
+    board = PtyBoard(EmulatorTransport(build("rp2040").ram.elf))
+    yield board.path
+    board.close()
+
+
+@pytest.fixture
+def command(material, tmp_path, monkeypatch):
+    """The command as far as it concerns a board: a host that comes, does its part, and goes."""
+    monkeypatch.setattr(module, "LOOK_SECONDS", 0.02)
+
+    def give(device, row="PRIOT", train=24, end=None):
+        experiment = replace(
+            chosen(read_experiment("accuracy"), row, 30, 4, EPOCHS), train_samples=train, test_samples=8
+        )
+        (run,) = plan(experiment, "host", None, "drawn images", "this code")
+        told = []
+
+        def tell(line):
+            told.append(line)
+            if end is not None and end in line:
+                raise KeyboardInterrupt
+
+        engine = open_engine(device)
+        try:
+            return Detached(run, material, engine, engine.device, tmp_path, tell).perform(), told
+        except KeyboardInterrupt:
+            return None, told
+        finally:
+            engine.close()
+
+    return give
+
+
+def test_a_board_is_left_and_found_again(command, port, material, tmp_path):
+    """Ctrl-C in mid-run, another run refused, the same command follows, and a fourth time collects; all bit-exact."""
+    nothing, told = command(port, end="epoch 0:")
+    assert nothing is None
+    assert "has started" in told[0]
+    assert "works on as long as it has power" in told[-1]
+    with pytest.raises(InputError, match=r"expected an idle board, got one at work on another run.*--stop"):
+        command(port, row="static NITI")
+    record, told = command(port)
+    assert "at this run already: epoch" in told[0]
+    assert "results equal the host's" in told[-1]
+    again, told = command(port)
+    assert "has finished this run" in told[0]
+    assert again == record
+    (run,) = plan(
+        replace(chosen(read_experiment("accuracy"), "PRIOT", 30, 4, EPOCHS), train_samples=24, test_samples=8),
+        "host", None, "drawn images", "this code",
+    )  # fmt: skip
+    host = open_engine("host")
+    expected = perform(run, material, [host], host, tmp_path / "host.npz", lambda: None)
+    assert [replace(epoch, cycles=None) for epoch in record.epochs] == list(expected.epochs)
+    assert all(epoch.cycles > 0 for epoch in record.epochs[1:])
+    assert read_records(tmp_path / f"{record.key}.jsonl") == [record]
+    other, told = command(port, row="static NITI")
+    assert "results of another run" in told[0]
+    assert other.epochs[-1].state_crc != record.epochs[-1].state_crc
+
+
+def test_a_run_that_was_stopped_begins_again(command, port):
+    """Somebody stopped it meanwhile."""
+    command(port, end="epoch 0:")
+    engine = open_engine(port)
+    stop_run(engine.device)
+    assert not progress(engine.device).is_running
+    engine.close()
+    record, told = command(port)
+    assert "was stopped in epoch" in told[0]
+    assert len(record.epochs) == EPOCHS + 1
+
+
+@pytest.mark.parametrize("device", ["process", "emulator"])
+def test_a_device_of_this_process(command, device):
+    """Runs all the same, and says that it ends with the command."""
+    record, told = command(device, row="PRIOT-S 20 % magnitude")
+    assert len(record.epochs) == EPOCHS + 1
+    assert not any("Ctrl-C" in line for line in told)
+    _, told = command(device, train=40, end="epoch 0:")
+    assert "ends with it; the run is lost" in told[-1]
+
+
+def test_results_that_differ_are_told(command, monkeypatch):
+    """A host that trains in another order: epoch and both values."""
+    perform_here = module.perform
+    monkeypatch.setattr(
+        module, "perform", lambda run, *rest: perform_here(replace(run, seed=run.seed + 1, epochs=run.epochs), *rest)
+    )
+    with pytest.raises(EnginesDiffer, match=r"after epoch 0: .* on the host, .* on process"):
+        command("process")
+
+
+def test_what_cannot_be_run_is_refused():
+    """Before any data is looked at."""
+    for options, expected in (
+        ({"row": "before transfer"}, "row: expected one of dynamic NITI"),
+        ({"epochs": 41}, r"epochs: expected a whole number in 0\.\.40, got 41"),
+        ({"angle": 400}, "angle"),
+        ({"seed": -1}, "seed"),
+    ):
+        with pytest.raises(InputError, match=expected):
+            run_epochs("process", **options)
+    for device in ("host", "reference"):
+        with pytest.raises(InputError, match="expected one that trains on its own"):
+            run_epochs(device)
