@@ -171,7 +171,10 @@ def _report(campaign: Campaign, coverage: Coverage | None) -> None:
     finds = "1 find" if campaign.find else "nothing found"
     print(f"{campaign.target}: {campaign.executions:,} executions, {rate:,} a second, {campaign.edges} edges, {finds}")
     if coverage is None:
-        print("    lines: not counted, since llvm-cov and llvm-profdata of this clang are not installed")
+        print(
+            "    lines: not counted; a find stood in the corpus, or this clang's llvm-cov and llvm-profdata are missing"
+        )
         return
-    for name, (reached, lines) in coverage.items():
-        print(f"    {name:<32} {reached:>4} of {lines:>4} lines")
+    for name, lines in coverage.items():
+        missed = f", never {', '.join(map(str, lines.missed))}" if lines.missed else ""
+        print(f"    {name:<24} {lines.count - len(lines.missed):>4} of {lines.count:>4} lines{missed}")

@@ -60,7 +60,7 @@ def pack(records: Iterable[Record], board: int = 0) -> bytes:
 
 def unpack(data: bytes) -> list[Record]:
     """Reads any bytes as the target does: what leaves the input is cut, what does not fit a record is left out."""
-    records = []
+    records: list[Record] = []
     at = 1
     while len(data) - at >= HEAD.size and len(records) < RECORDS_MAX:
         command, way, length = HEAD.unpack_from(data, at)

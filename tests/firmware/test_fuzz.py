@@ -8,6 +8,7 @@ import pytest
 from priot_hil.harness.clang import find_fuzzing_clang, require_fuzzing_clang
 from priot_hil.harness.firmware import HostFirmware, build
 from priot_hil.harness.fuzz.campaign import CAPSULES, FINDS, fuzz, program, search
+from priot_hil.harness.fuzz.coverage import Lines, parse
 from priot_hil.harness.fuzz.dictionary import dictionary
 from priot_hil.harness.fuzz.records import Record, Way, pack, unpack
 from priot_hil.harness.fuzz.replay import PromiseBroken, replay_commands, replay_frames
@@ -122,6 +123,12 @@ def test_wrong_options_are_refused(options: tuple[int, str, str], said: str) -> 
     """Before anything is built."""
     with pytest.raises(InputError, match=said):
         fuzz(*options)
+
+
+def test_lines_are_counted_by_source() -> None:
+    """Lines of link and engine by source, with those that nothing reached; other rooms are left out."""
+    lcov = "SF:/a/link/x.c\nDA:1,5\nDA:2,0\nend_of_record\nSF:/a/kernels/y.c\nDA:1,0\nend_of_record\n"
+    assert parse(lcov) == {"link/x.c": Lines(2, (2,))}
 
 
 @pytest.mark.slow
