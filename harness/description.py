@@ -1,6 +1,7 @@
 """A run as the firmware takes it: the records of a model, and a transfer set as it lies in flash."""
 
 import zlib
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -139,6 +140,7 @@ def pack_dataset(
     train_labels: npt.NDArray[np.integer],
     test_images: npt.NDArray[np.int8],
     test_labels: npt.NDArray[np.integer],
+    orders: Sequence[npt.NDArray[np.integer]] = (),
 ) -> bytes:
     """A transfer set as it lies in flash.
 
@@ -147,9 +149,13 @@ def pack_dataset(
         train_labels: (n,), 0..65535.
         test_images: int8, (m, ...), elements as in train_images.
         test_labels: (m,), 0..65535.
+        orders: For each epoch of a detached run the places of its training samples, (n,), 0..n-1.
     """
     images = np.concatenate([train_images.reshape(len(train_images), -1), test_images.reshape(len(test_images), -1)])
     labels = np.concatenate([train_labels, test_labels]).astype("<u2")
-    body = labels.tobytes() + images.astype(np.int8).tobytes()
-    head = DatasetRecord(DATASET_MAGIC, images.shape[1], len(train_images), len(test_images), zlib.crc32(body))
+    visits = b"".join(order.astype("<u2").tobytes() for order in orders)
+    body = labels.tobytes() + visits + images.astype(np.int8).tobytes()
+    head = DatasetRecord(
+        DATASET_MAGIC, images.shape[1], len(train_images), len(test_images), len(orders), zlib.crc32(body)
+    )
     return head.pack() + body

@@ -11,24 +11,25 @@ import numpy as np
 
 from priot_hil.reference.errors import InputError
 
-from .errors import DeviceFault, DeviceRestarted, EmulationStuck, KernelStatus, LinkLost
+from .errors import DeviceFault, DeviceRestarted, EmulationStuck, KernelStatus, LinkLost, LostReason
 from .firmware import symbolize
 from .link import Link
 from .protocol import (
     NO_DETAIL,
     PAYLOAD_LIMIT,
     STATUS_TEXT,
+    CapabilityCode,
     CommandCode,
     FaultRecord,
     HelloResponse,
     OperationCode,
     StatusCode,
 )
+from .store import store_dataset
 
 HOST_ARENA_BYTES = 64 << 20
 RESET_BY_FAULT = 2
 RESET_CAUSES = ("power on", "request", "fault", "watchdog")
-SESSION_LOST = (StatusCode.STALE_SESSION, StatusCode.OUT_OF_SEQUENCE)
 
 
 class Device(Protocol):
@@ -59,6 +60,7 @@ class Device(Protocol):
 
         Raises:
             InputError: It does not fit.
+            KernelStatus: The flash is worn out.
         """
         ...
 
@@ -94,7 +96,8 @@ class LinkDevice:
     Args:
         link: Owned and closed by the device.
         images: The ELF files that the device may run by their build ids; they give functions their names.
-        write_flash: Puts bytes into the device's dataset flash; None where the host cannot reach it.
+        write_flash: Puts bytes into the device's dataset flash; None where the host cannot reach it, and the device has
+            to do so itself.
         any_build: Accept another firmware than the one built here.
 
     Raises:
@@ -112,8 +115,9 @@ class LinkDevice:
         self.link = link
         self._images = images
         self._write_flash = write_flash
+        self._has_session = False
         try:
-            self.hello = HelloResponse.unpack(link.hello())
+            self._open_session()
             if self.hello.build_id not in images and not any_build:
                 built = " or ".join(build_id.hex()[:12] for build_id in images)
                 raise LinkLost(
@@ -133,77 +137,134 @@ class LinkDevice:
             self.link.transcript.name_in(error)
             raise
 
+    def forget_session(self) -> None:
+        """Makes the next command start a new session first, as after a lost link; the device keeps what it holds."""
+        self._has_session = False
+
     @property
     def takes_dataset(self) -> bool:
         """See `Device`."""
-        return self._write_flash is not None
+        return self._write_flash is not None or bool(self.hello.capabilities & CapabilityCode.STORE)
 
     def _command(self, command: CommandCode, payload: bytes, budget: float) -> bytes:
+        if not self._has_session:
+            self._recover(command)
         try:
             status, answer = self.link.request(command, payload, budget)
-        except LinkLost:
-            self._find_out_why(command)
+        except LinkLost as lost:
+            self._recover(command, lost)
             raise
         except (DeviceFault, EmulationStuck):
+            self._has_session = False
             self.link.transport.reset()  # a core that locked up stays so; the next command finds a fresh one
-            self.link.hello()
+            self._open_session()
             raise
-        if status in SESSION_LOST:
-            self._find_out_why(command)
-            raise LinkLost(
-                f"{self.name} did not run {command.name.lower()} ({code_name(StatusCode, status)}): another host has "
-                "spoken to it since; let one host at a time use it, and load the run again"
-            )
+        if status == StatusCode.OUT_OF_SEQUENCE:
+            # This session, and yet another number: only a late HELLO, after a restart, can have begun it once more.
+            self._recover(command)
+            raise self._restarted(command, "and a late HELLO has opened its session again")
+        if status == StatusCode.STALE_SESSION:
+            self._recover(command, self._taken(command))
+            raise self._taken(command)
         if status != StatusCode.OK:
             raise refusal(self.name, command, status, answer)
         if command == CommandCode.RESET:
-            self.hello = HelloResponse.unpack(self.link.hello())
+            self._open_session()
         return answer
 
     def put_dataset(self, data: bytes) -> None:
         """See `Device`."""
-        if self._write_flash is None or len(data) > self.hello.dataset_bytes:
-            room = self.hello.dataset_bytes if self._write_flash is not None else 0
+        room = self.hello.dataset_bytes if self.takes_dataset else 0
+        if len(data) > room:
             raise InputError.about(
                 f"transfer set for {self.name}",
                 expected=f"at most {room} bytes",
                 got=len(data),
                 do="take fewer samples",
             )
-        self._write_flash(data)
+        if self._write_flash is not None:
+            self._write_flash(data)
+        else:
+            store_dataset(self.command, data, self.name)
 
     def close(self) -> None:
         """See `Device`."""
         self.link.transcript.write()
         self.link.close()
 
-    def _find_out_why(self, command: CommandCode) -> None:
-        """Starts a new session with a device that did not run a command, and asks it whether it has restarted.
-
-        Raises:
-            DeviceFault: It has, after a fault.
-            DeviceRestarted: It has, for another reason.
-        """
+    def _open_session(self) -> bytes:
+        """Starts a session; returns the payload of the answer to its HELLO."""
+        self._has_session = False
         payload = self.link.hello()
         self.hello = HelloResponse.unpack(payload)
-        if self.hello.previous != 0:
+        self._has_session = True
+        return payload
+
+    def _recover(self, command: CommandCode, lost: LinkLost | None = None) -> None:
+        """Gets a new session by the gentlest means that does, and asks the device whether it has restarted.
+
+        Args:
+            command: What was to run.
+            lost: Why there is no session; None where that was told before.
+
+        Raises:
+            DeviceFault: It has restarted after a fault.
+            DeviceRestarted: It has, for another reason.
+            LinkLost: It took a reset to reach it, or nothing did.
+        """
+        try:
+            payload = self._open_session()
+        except LinkLost as silent:
+            lost = lost or silent
+            self._reset(lost)
+            raise LinkLost(
+                f"{str(lost).rstrip('.')}; it answers again after a reset: load the run again", reason=lost.reason
+            ) from lost
+        if lost is None or self.hello.previous != 0:
             return
         if self.hello.reset_cause != RESET_BY_FAULT or not self.hello.faulted:
             cause = dict(enumerate(RESET_CAUSES)).get(self.hello.reset_cause, str(self.hello.reset_cause))
-            raise DeviceRestarted(
-                f"{self.name} has restarted before or during {command.name.lower()} (cause: {cause}); its model is "
-                "gone; look for a loose supply or a pressed button, then load the run again"
-            )
-        fault = FaultRecord.unpack(payload, HelloResponse.size())
-        registers = fault._asdict()
+            raise self._restarted(command, f"cause: {cause}")
+        raise self._fault(command, FaultRecord.unpack(payload, HelloResponse.size()))
+
+    def _reset(self, lost: LinkLost) -> None:
+        """Resets a device that gives no new session, and starts one.
+
+        Raises:
+            LinkLost: It stays silent; the sentence says what a person can do.
+        """
+        try:
+            self.link.transport.reset()
+            self._open_session()
+        except LinkLost as silent:
+            raise LinkLost(
+                f"{str(lost).rstrip('.')}; neither a new session nor a reset brings an answer: press its button or "
+                f"plug it in again, then flash it again with `invoke flash --device {self.name}`",
+                reason=lost.reason,
+            ) from silent
+
+    def _taken(self, command: CommandCode) -> LinkLost:
+        return LinkLost(
+            f"{self.name} did not run {command.name.lower()} (stale_session): another host has spoken to it since; let "
+            "one host at a time use it, and load the run again",
+            reason=LostReason.SESSION,
+        )
+
+    def _restarted(self, command: CommandCode, how: str) -> DeviceRestarted:
+        return DeviceRestarted(
+            f"{self.name} has restarted before or during {command.name.lower()} ({how}); its model is gone; look for a "
+            "loose supply or a pressed button, then load the run again"
+        )
+
+    def _fault(self, command: CommandCode, fault: FaultRecord) -> DeviceFault:
         kernel = code_name(OperationCode, fault.operation) if fault.operation else "no kernel"
         elf = self._images.get(self.hello.build_id)
         place = "an unknown build's function" if elf is None else symbolize(elf, fault.pc)
-        raise DeviceFault(
+        return DeviceFault(
             f"{self.name}: HardFault during {command.name.lower()} at {place} "
             f"(pc {fault.pc:#010x}, lr {fault.lr:#010x}; {kernel} of stage {fault.stage}); the device has restarted",
             pc=fault.pc,
-            registers=registers,
+            registers=fault._asdict(),
         )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from priot_hil.reference.errors import InputError
 from priot_hil.reference.reference_engine import ReferenceEngine
 
 from .engines import DeviceEngine
@@ -27,6 +28,10 @@ class DeviceOptions:
     baud: int = BAUD
     any_build: bool = False
     quarantine: Quarantine | None = None
+
+    def __post_init__(self) -> None:
+        if self.baud <= 0:
+            raise InputError.about("baud", expected="bits per second, more than 0", got=self.baud, do=f"try {BAUD}")
 
 
 DEFAULT_OPTIONS = DeviceOptions()

@@ -15,8 +15,11 @@ from .device_kinds import DEFAULT_OPTIONS, DeviceKind, DeviceOptions, OpenedEngi
 from .engines import DeviceEngine
 from .firmware import build
 from .link import Link
-from .transports.emulator import EmulatorTransport
+from .renode import missing as renode_is_missing
+from .transports.emulator import DATASET_FLASH_OFFSET, EmulatorTransport
+from .transports.emulator_process import emulator_process
 from .transports.process import ProcessTransport
+from .transports.renode import RenodeTransport
 from .transports.replay import ReplayTransport
 from .transports.rp2040py import Line, Rp2040pyTransport
 
@@ -24,7 +27,6 @@ PORT = re.compile(r"/.+|COM\d+|serial:.+|[a-z0-9]+://.+")
 PORTS = "/dev/ttyACM0, COM3, serial:NUMBER, serial:*, a pyserial URL"
 REPLAY = "replay:"
 DATASET_FLASH_BYTES = 0x1A0000  # a Pico's flash behind the program
-DATASET_FLASH_OFFSET = 0x60000  # where firmware/boards/rp2040 looks for a transfer set
 
 
 def open_host(_: DeviceOptions = DEFAULT_OPTIONS) -> DeviceEngine:
@@ -34,19 +36,26 @@ def open_host(_: DeviceOptions = DEFAULT_OPTIONS) -> DeviceEngine:
     return DeviceEngine(LibraryDevice(library))
 
 
+class FlashFile:
+    """A file that stands for the flash of a device in another process: what is written here, the device sees."""
+
+    def __init__(self) -> None:
+        self._file = tempfile.NamedTemporaryFile(prefix="priot-flash-")  # noqa: SIM115 - it lives as long as the device
+        self._file.truncate(DATASET_FLASH_BYTES)
+        self.name = self._file.name
+
+    def write(self, data: bytes) -> None:
+        """Put bytes at its beginning."""
+        self._file.seek(0)
+        self._file.write(data)
+        self._file.flush()
+
+
 def open_process(_: DeviceOptions = DEFAULT_OPTIONS) -> DeviceEngine:
     """The C engine as a process on pipes, with frames."""
-    firmware = build("host")
-    flash = tempfile.NamedTemporaryFile(prefix="priot-flash-")  # noqa: SIM115 - it lives as long as the device
-    flash.truncate(DATASET_FLASH_BYTES)
-
-    def write_flash(data: bytes) -> None:
-        flash.seek(0)
-        flash.write(data)
-        flash.flush()
-
+    firmware, flash = build("host"), FlashFile()
     link = Link(ProcessTransport(firmware.process, flash.name))
-    return DeviceEngine(LinkDevice(link, {firmware.build_id: firmware.process}, write_flash), "process")
+    return DeviceEngine(LinkDevice(link, {firmware.build_id: firmware.process}, flash.write), "process")
 
 
 def open_emulator(_: DeviceOptions = DEFAULT_OPTIONS) -> DeviceEngine:
@@ -63,6 +72,24 @@ def open_emulated(elf: Path, build_id: bytes) -> DeviceEngine:
         transport.machine.write_flash(DATASET_FLASH_OFFSET, data)
 
     return DeviceEngine(LinkDevice(Link(transport), {build_id: elf}, write_flash), "emulator")
+
+
+def open_renode(_: DeviceOptions = DEFAULT_OPTIONS) -> DeviceEngine:
+    """The RAM image on Renode, its transfer set in the emulated flash."""
+    image = build("rp2040").ram
+    transport = RenodeTransport(image.elf)
+
+    def write_flash(data: bytes) -> None:
+        transport.write_flash(DATASET_FLASH_OFFSET, data)
+
+    return DeviceEngine(LinkDevice(Link(transport), {image.build_id: image.elf}, write_flash), "renode")
+
+
+def open_emulator_process(_: DeviceOptions = DEFAULT_OPTIONS) -> DeviceEngine:
+    """The RP2040 firmware on the embedded emulator, in a process of its own, which can be killed like a board."""
+    image, flash = build("rp2040").ram, FlashFile()
+    link = Link(emulator_process(image.elf, flash.name))
+    return DeviceEngine(LinkDevice(link, {image.build_id: image.elf}, flash.write), "emulator process")
 
 
 def open_rp2040py(line: Line, _: DeviceOptions = DEFAULT_OPTIONS) -> DeviceEngine:
@@ -89,6 +116,7 @@ DEVICES: dict[str, DeviceKind] = {
     "host": DeviceKind(open_host),
     "emulator": DeviceKind(open_emulator),
     "process": DeviceKind(open_process),
+    "renode": DeviceKind(open_renode, unavailable=renode_is_missing),
     "rp2040py": DeviceKind(partial(open_rp2040py, "uart"), is_slow=True),
     "rp2040py:usb": DeviceKind(partial(open_rp2040py, "usb"), is_slow=True),
 }

@@ -9,7 +9,8 @@ from serial.tools import list_ports
 from priot_hil.reference.errors import InputError
 
 SERIAL = "serial:"
-BOARD_VENDORS = (0x2E8A,)  # Raspberry Pi: a Pico by itself, and the Debug Probe
+RASPBERRY_PI = 0x2E8A  # the Debug Probe, and a Pico with firmware of others
+OWN_USB = (0x1209, 0x0001)  # what firmware/boards/rp2040/usb_descriptors.c calls a Pico that runs it
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,7 @@ class Port:
         serial_number: Of its USB device; None where it has none.
         location: On USB, "1-1.4:1.0": bus, ports, and interface of the device; None where it is elsewhere.
         vendor: USB vendor id.
+        product: USB product id.
         description: What the system calls it.
     """
 
@@ -28,6 +30,7 @@ class Port:
     serial_number: str | None
     location: str | None
     vendor: int | None
+    product: int | None
     description: str
 
     @property
@@ -45,13 +48,13 @@ class Port:
     @property
     def is_board(self) -> bool:
         """Whether a board of this project's kind may be behind it."""
-        return self.vendor in BOARD_VENDORS
+        return self.vendor == RASPBERRY_PI or (self.vendor, self.product) == OWN_USB
 
 
 def find_ports() -> tuple[Port, ...]:
     """All serial ports that the system lists, by name; it lists no pseudo-terminals."""
     ports = (
-        Port(port.device, port.serial_number or None, port.location or None, port.vid, port.description)
+        Port(port.device, port.serial_number or None, port.location or None, port.vid, port.pid, port.description)
         for port in list_ports.comports()
     )
     return tuple(sorted(ports, key=lambda port: (len(port.device), port.device)))
@@ -81,8 +84,8 @@ def port_named(number: str) -> Port:
 
 def short_name(port: Port, ports: Sequence[Port]) -> str:
     """What `--device` may call a port: by its serial number, or by its location where others have the same."""
-    alone = [other.serial_number for other in ports].count(port.serial_number) == 1
-    number = port.serial_number if alone else port.location
+    same = [other for other in ports if other.serial_number == port.serial_number]
+    number = port.serial_number if port.serial_number and len(same) == 1 else port.location
     return f"{SERIAL}{number}" if number else port.device
 
 

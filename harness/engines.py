@@ -1,6 +1,6 @@
 """The Engine contract over a device, whether it is the library in this process or a board at the end of a link."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +21,7 @@ from .protocol import (
     PAYLOAD_LIMIT,
     CapabilityCode,
     CommandCode,
+    DatasetRecord,
     DatasetResponse,
     EvaluateResponse,
     KernelRequest,
@@ -38,6 +39,7 @@ from .protocol import (
     TrainStepResponse,
     WriteRequest,
 )
+from .store import CHECK_SECONDS
 
 Int8Array = npt.NDArray[np.int8]
 
@@ -64,6 +66,11 @@ class DeviceEngine:
         self._initial: State | None = None
         self._samples: int | None = None  # of the training set that the device holds for the run
         self._has_errors = False  # whether the trace is of a training step, so that it has errors
+
+    def go_on_with(self, other: "DeviceEngine") -> None:
+        """Takes over the device of another engine, which is used no more; a run has to be loaded again."""
+        self.name, self.device = other.name, other.device
+        self._model = self._method = self._initial = self._samples = None
 
     def load(self, model: Model, method: Method, state: State) -> None:
         """See `Engine.load`."""
@@ -177,17 +184,20 @@ class DeviceEngine:
         train_labels: npt.NDArray[np.integer],
         test_images: Int8Array,
         test_labels: npt.NDArray[np.integer],
+        orders: Sequence[npt.NDArray[np.integer]] = (),
     ) -> None:
-        """See `DatasetEngine.load_data`."""
+        """See `DatasetEngine.load_data`; `orders` are those of a detached run, see `pack_dataset`."""
         network = self._run()[0].network
         check_samples("training", train_images, train_labels, network)
         check_samples("test", test_images, test_labels, network)
-        self.device.put_dataset(pack_dataset(train_images, train_labels, test_images, test_labels))
+        data = pack_dataset(train_images, train_labels, test_images, test_labels, orders)
+        self.device.put_dataset(data)
         self._samples = None  # what lay there is overwritten
-        found = DatasetResponse.unpack(self.device.command(CommandCode.DATASET, budget=STEP_SECONDS))
-        if (found.train, found.test) != (len(train_images), len(test_images)):
+        found = DatasetResponse.unpack(self.device.command(CommandCode.DATASET, budget=CHECK_SECONDS))
+        if found != DatasetResponse(len(train_images), len(test_images), DatasetRecord.unpack(data).crc):
             raise KernelStatus(
-                f"{self.name} found {found.train} + {found.test} samples in flash, not those just written"
+                f"{self.name} found {found.train} + {found.test} samples with checksum {found.crc:#010x} in flash, "
+                "not those just written"
             )
         self._samples = found.train
 

@@ -1,5 +1,17 @@
 """What can go wrong between the host and a device; each class says who raises it and what to do."""
 
+from enum import StrEnum
+
+
+class LostReason(StrEnum):
+    """Why a link was lost, for those who count."""
+
+    LINE = "line gone"  # port, cable or process
+    SILENCE = "no answer"
+    DAMAGE = "damaged frames"
+    SESSION = "session taken"
+    RESTART = "restarted"
+
 
 class LinkLost(BaseException):
     """The device no longer answers: cable, power, port or a process that ended.
@@ -9,12 +21,19 @@ class LinkLost(BaseException):
     recovered; look at the transcript and the cable, reset the board, then open it again.
     """
 
+    def __init__(self, message: str, *, reason: LostReason = LostReason.LINE):
+        super().__init__(message)
+        self.reason = reason
+
 
 class DeviceRestarted(LinkLost):
     """The device has restarted in the middle of a session, and not because of a fault: what it held is gone.
 
     Raised by the device. Look for a loose supply, a pressed button or a watchdog; load the run again to go on.
     """
+
+    def __init__(self, message: str):
+        super().__init__(message, reason=LostReason.RESTART)
 
 
 class DeviceFault(Exception):

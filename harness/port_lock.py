@@ -13,6 +13,7 @@ from filelock import FileLock, Timeout
 
 from priot_hil.reference.errors import InputError
 
+from .files import write_aside
 from .sessions import session_folder
 
 PROCESSES = Path("/proc")  # where Linux tells which process has which file open
@@ -98,9 +99,7 @@ class PortLock:
             busy.holder = holder
             raise busy from None
         mine = Holder(os.getpid(), command_line(), time.strftime("%H:%M:%S"), str(session_folder()))
-        aside = self._holder.with_suffix(f".{mine.pid}")
-        aside.write_text(json.dumps(asdict(mine)))
-        aside.replace(self._holder)
+        write_aside(self._holder, json.dumps(asdict(mine)))
 
     def release(self) -> None:
         """Lets go of the port; may be called twice."""

@@ -11,6 +11,9 @@ MAX_LAYERS = 48  # layers of a network at most, so that a model description fits
 MAX_STAGES = 24  # layers with weights at most
 DYNAMIC_SHIFT = 255  # in place of a shift: compute it; in an answer: the tensor was all zero
 DATASET_MAGIC = 1413761360  # first word of a transfer set in flash, 'PIDT'
+SECTOR_BYTES = 4096  # what erase takes at least
+PAGE_BYTES = 256  # what store takes at least
+MAX_RUN_EPOCHS = 40  # epochs of a detached run at most, so that its results fit one frame
 NO_DETAIL = 4294967295  # a status's layer or value that says nothing
 
 
@@ -40,6 +43,8 @@ class StatusCode(IntEnum):
     NO_DATASET = 12
     STALE_SESSION = 13
     OUT_OF_SEQUENCE = 14
+    BAD_FLASH = 15
+    BUSY = 16
 
 
 class TensorCode(IntEnum):
@@ -100,12 +105,21 @@ class OperationCode(IntEnum):
     LOSS = 5
 
 
+class RestartCode(IntEnum):
+    """Codes of a restart."""
+
+    FIRMWARE = 0
+    LOADER = 1
+
+
 class CapabilityCode(IntFlag):
     """Codes of a capability."""
 
     CYCLES = 1
     RESET = 2
     DATASET = 4
+    STORE = 8
+    RUN = 16
 
 
 class CommandCode(IntEnum):
@@ -124,6 +138,11 @@ class CommandCode(IntEnum):
     DATASET = 11
     TRAIN_EPOCH = 12
     EVALUATE = 13
+    ERASE = 14
+    STORE = 15
+    RUN = 16
+    PROGRESS = 17
+    STOP = 18
 
 
 STATUS_TEXT = {
@@ -137,11 +156,13 @@ STATUS_TEXT = {
     StatusCode.OVERFLOW: "a 32-bit accumulator of this layer could overflow",
     StatusCode.TOO_LARGE: "the model needs more than the arena, or more layers than the device holds",
     StatusCode.BAD_TENSOR: "no such tensor in this model, or it may not be written now",
-    StatusCode.BAD_RANGE: "offset and count leave the tensor",
+    StatusCode.BAD_RANGE: "offset and count leave the tensor, or the room for a transfer set",
     StatusCode.BAD_VALUE: "-128, or a number outside its range",
     StatusCode.NO_DATASET: "no transfer set lies in flash, it is damaged, or it does not fit the model",
     StatusCode.STALE_SESSION: "the request is of another session than the last HELLO's; nothing was run",
     StatusCode.OUT_OF_SEQUENCE: "the request is neither the next one nor the last one again; nothing was run",
+    StatusCode.BAD_FLASH: "the flash does not hold what was put there, from byte `value` on",
+    StatusCode.BUSY: "a detached run is at work: only hello, progress, stop and reset are taken; nothing was run",
 }
 
 
@@ -259,22 +280,46 @@ class TraceRecord(NamedTuple):
 
 
 class DatasetRecord(NamedTuple):
-    """Head of a transfer set in flash. Behind it the labels (u16), training set first, then the images (int8)."""
+    """Head of a transfer set in flash; then labels (u16), orders (u16) by epoch, images (int8), training set first."""
 
     magic: int
     image_bytes: int
     train: int
     test: int
+    epochs: int
     crc: int
 
     def pack(self) -> bytes:
+        """The 24 bytes on the wire."""
+        return struct.pack("<IIIIII", *self)
+
+    @classmethod
+    def unpack(cls, data: bytes, offset: int = 0) -> Self:
+        """Reads 24 bytes at `offset`; struct.error where there are fewer."""
+        return cls(*struct.unpack_from("<IIIIII", data, offset))
+
+    @staticmethod
+    def size() -> int:
+        """Bytes on the wire."""
+        return 24
+
+
+class ResultRecord(NamedTuple):
+    """The model after an epoch of a detached run; the first is that before training."""
+
+    train_correct: int
+    test_correct: int
+    state_crc: int
+    cycles: int
+
+    def pack(self) -> bytes:
         """The 20 bytes on the wire."""
-        return struct.pack("<IIIII", *self)
+        return struct.pack("<IIIQ", *self)
 
     @classmethod
     def unpack(cls, data: bytes, offset: int = 0) -> Self:
         """Reads 20 bytes at `offset`; struct.error where there are fewer."""
-        return cls(*struct.unpack_from("<IIIII", data, offset))
+        return cls(*struct.unpack_from("<IIIQ", data, offset))
 
     @staticmethod
     def size() -> int:
@@ -339,6 +384,26 @@ class HelloResponse(NamedTuple):
     def size() -> int:
         """Bytes on the wire."""
         return 68
+
+
+class ResetRequest(NamedTuple):
+    """Request of reset."""
+
+    restart: int
+
+    def pack(self) -> bytes:
+        """The 1 bytes on the wire."""
+        return struct.pack("<B", *self)
+
+    @classmethod
+    def unpack(cls, data: bytes, offset: int = 0) -> Self:
+        """Reads 1 bytes at `offset`; struct.error where there are fewer."""
+        return cls(*struct.unpack_from("<B", data, offset))
+
+    @staticmethod
+    def size() -> int:
+        """Bytes on the wire."""
+        return 1
 
 
 class LoadResponse(NamedTuple):
@@ -539,20 +604,21 @@ class DatasetResponse(NamedTuple):
 
     train: int
     test: int
+    crc: int
 
     def pack(self) -> bytes:
-        """The 8 bytes on the wire."""
-        return struct.pack("<II", *self)
+        """The 12 bytes on the wire."""
+        return struct.pack("<III", *self)
 
     @classmethod
     def unpack(cls, data: bytes, offset: int = 0) -> Self:
-        """Reads 8 bytes at `offset`; struct.error where there are fewer."""
-        return cls(*struct.unpack_from("<II", data, offset))
+        """Reads 12 bytes at `offset`; struct.error where there are fewer."""
+        return cls(*struct.unpack_from("<III", data, offset))
 
     @staticmethod
     def size() -> int:
         """Bytes on the wire."""
-        return 8
+        return 12
 
 
 class TrainEpochRequest(NamedTuple):
@@ -612,6 +678,94 @@ class EvaluateResponse(NamedTuple):
     def unpack(cls, data: bytes, offset: int = 0) -> Self:
         """Reads 16 bytes at `offset`; struct.error where there are fewer."""
         return cls(*struct.unpack_from("<IIQ", data, offset))
+
+    @staticmethod
+    def size() -> int:
+        """Bytes on the wire."""
+        return 16
+
+
+class EraseRequest(NamedTuple):
+    """Request of erase."""
+
+    offset: int
+    length: int
+
+    def pack(self) -> bytes:
+        """The 8 bytes on the wire."""
+        return struct.pack("<II", *self)
+
+    @classmethod
+    def unpack(cls, data: bytes, offset: int = 0) -> Self:
+        """Reads 8 bytes at `offset`; struct.error where there are fewer."""
+        return cls(*struct.unpack_from("<II", data, offset))
+
+    @staticmethod
+    def size() -> int:
+        """Bytes on the wire."""
+        return 8
+
+
+class StoreRequest(NamedTuple):
+    """Request of store."""
+
+    offset: int
+
+    def pack(self) -> bytes:
+        """The 4 bytes on the wire."""
+        return struct.pack("<I", *self)
+
+    @classmethod
+    def unpack(cls, data: bytes, offset: int = 0) -> Self:
+        """Reads 4 bytes at `offset`; struct.error where there are fewer."""
+        return cls(*struct.unpack_from("<I", data, offset))
+
+    @staticmethod
+    def size() -> int:
+        """Bytes on the wire."""
+        return 4
+
+
+class RunRequest(NamedTuple):
+    """Request of run."""
+
+    epochs: int
+    tag: int
+
+    def pack(self) -> bytes:
+        """The 6 bytes on the wire."""
+        return struct.pack("<HI", *self)
+
+    @classmethod
+    def unpack(cls, data: bytes, offset: int = 0) -> Self:
+        """Reads 6 bytes at `offset`; struct.error where there are fewer."""
+        return cls(*struct.unpack_from("<HI", data, offset))
+
+    @staticmethod
+    def size() -> int:
+        """Bytes on the wire."""
+        return 6
+
+
+class ProgressResponse(NamedTuple):
+    """Response of progress."""
+
+    tag: int
+    sample: int
+    epochs: int
+    epoch: int
+    results: int
+    running: int
+    spare: int = 0
+
+    def pack(self) -> bytes:
+        """The 16 bytes on the wire."""
+        return struct.pack("<IIHHHBB", *self)
+
+    @classmethod
+    def unpack(cls, data: bytes, offset: int = 0) -> Self:
+        """Reads 16 bytes at `offset`; struct.error where there are fewer."""
+        return cls(*struct.unpack_from("<IIHHHBB", data, offset))
 
     @staticmethod
     def size() -> int:

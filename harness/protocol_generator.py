@@ -8,7 +8,7 @@ from typing import Any
 from priot_hil.harness.paths import ROOT
 
 SOURCE = ROOT / "firmware" / "link" / "protocol.toml"
-ENUMS = ("kind", "status", "tensor", "layer", "method", "rounding", "mode", "operation", "capability")
+ENUMS = ("kind", "status", "tensor", "layer", "method", "rounding", "mode", "operation", "restart", "capability")
 SIZES = {"u8": 1, "i8": 1, "u16": 2, "u32": 4, "u64": 8}
 FORMATS = {"u8": "B", "i8": "b", "u16": "H", "u32": "I", "u64": "Q"}
 NOTICE = "Generated from firmware/link/protocol.toml by `invoke protocol`; edit that."

@@ -4,6 +4,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from .files import write_aside
+
 
 @dataclass(frozen=True)
 class Quarantine:
@@ -19,10 +21,7 @@ class Quarantine:
         """Gives a board up; the first cause stays."""
         path = self.folder / f"{re.sub('[^A-Za-z0-9]+', '-', board).strip('-')}.txt"
         if not path.exists():
-            self.folder.mkdir(parents=True, exist_ok=True)
-            aside = path.with_suffix(".part")
-            aside.write_text(f"{board}\n{cause}\n")
-            aside.replace(path)
+            write_aside(path, f"{board}\n{cause}\n")
 
     def causes(self) -> dict[str, str]:
         """Why each board was given up."""

@@ -13,21 +13,28 @@ _current: Path | None = None
 
 
 def session_folder() -> Path:
-    """This session's folder, by its local time; made, and the oldest ones removed, when first asked for."""
+    """This session's folder, made when it is not there."""
     if _current is None:
-        use_session(SESSIONS.absolute() / time.strftime(NAME))
+        use_session(new_session())
     assert _current is not None
     _current.mkdir(parents=True, exist_ok=True)
     return _current
 
 
-def use_session(folder: Path) -> None:
-    """Makes a folder this session's, so that the workers of one session share it; see `session_folder`."""
-    global _current
-    _current = folder
-    earlier = sorted(path for path in folder.parent.glob("*T*") if _is_session(path) and path != folder)
+def new_session() -> Path:
+    """A folder below the current one, called by the local time; the oldest of the earlier ones are removed."""
+    base = SESSIONS.absolute()
+    earlier = sorted(path for path in base.glob("*T*") if _is_session(path))
     for path in earlier[: max(0, len(earlier) - KEPT + 1)]:
         shutil.rmtree(path, ignore_errors=True)
+    return base / time.strftime(NAME)
+
+
+def use_session(folder: Path | None) -> Path | None:
+    """Makes a folder this session's, a new one when asked for where it is None; returns the one before."""
+    global _current
+    earlier, _current = _current, folder
+    return earlier
 
 
 def new_file(stem: str, suffix: str) -> Path:

@@ -14,6 +14,7 @@ from typing import Literal
 
 from priot_hil.reference.errors import InputError
 
+from .files import write_aside
 from .frames import ENCODED_LIMIT, Received, decode_frame
 from .protocol import CommandCode, KindCode, StatusCode
 from .sessions import new_file
@@ -68,10 +69,7 @@ class Transcript:
         """Writes all that is kept to the transcript's file in this session's folder, and returns its path."""
         if self._path is None:
             self._path = new_file(self.name, ".log")
-        aside = self._path.with_suffix(".part")
-        with aside.open("w") as file:
-            file.writelines(line + "\n" for line in self._lines())
-        aside.replace(self._path)
+        write_aside(self._path, "".join(line + "\n" for line in self._lines()))
         self._written = time.monotonic()
         return self._path
 

@@ -15,6 +15,7 @@ from rich.console import Console
 from priot_hil.harness.device import LinkDevice
 from priot_hil.harness.devices import open_emulator, open_engine
 from priot_hil.harness.engines import DeviceEngine
+from priot_hil.harness.files import write_aside
 from priot_hil.harness.firmware import build
 from priot_hil.harness.strategies import kernel_cases
 from priot_hil.harness.transports.emulator import EmulatorTransport
@@ -25,7 +26,6 @@ from priot_hil.reference.streams import order
 from .checkpoint import COMMITTED, committed_sums
 from .data import TransferTask, transfer_task
 from .experiment import read_experiment
-from .files import write_aside
 from .performance import Material, first_state
 from .plan import Run, plan
 from .runner import RESULTS, load_cached_mnist

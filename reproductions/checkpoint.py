@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from priot_hil.harness.files import write_aside
 from priot_hil.reference.checks import check_tensor
 from priot_hil.reference.errors import InputError
 from priot_hil.reference.run import Model
 
-from .files import pack, sha256, unpack, write_aside
+from .files import pack, sha256, unpack
 from .networks import network
 
 FORMAT = "priot-checkpoint/1"

@@ -11,11 +11,12 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from priot_hil.harness.files import write_aside
 from priot_hil.reference.checks import Int8Array
 from priot_hil.reference.errors import InputError
 from priot_hil.reference.streams import stream
 
-from .files import Arrays, pack, sha256, unpack, write_aside
+from .files import Arrays, pack, sha256, unpack
 from .rotate import rotate, rotation
 from .sources import SOURCES, Source, SourceFailed
 

@@ -1,12 +1,9 @@
-"""Files that are either whole or not there, and archives of arrays whose bytes are the same on every machine."""
+"""Archives of arrays whose bytes are the same on every machine."""
 
 import hashlib
 import io
-import os
-import tempfile
 import zipfile
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,33 +17,6 @@ Arrays = dict[str, npt.NDArray[Any]]
 def sha256(content: bytes | memoryview) -> str:
     """The SHA-256 of some bytes, in hexadecimal."""
     return hashlib.sha256(content).hexdigest()
-
-
-def write_aside(path: Path, content: bytes | str) -> None:
-    """Write a file under a name of its own, then rename it, so that nobody ever sees half of it.
-
-    Args:
-        path: The file; its folder is made where it is missing.
-        content: All of it; text is written as UTF-8.
-
-    Raises:
-        InputError: The folder cannot be written.
-    """
-    data = content.encode() if isinstance(content, str) else content
-    aside = ""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, aside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        Path(aside).chmod(0o644)
-        Path(aside).replace(path)
-    except OSError as error:
-        do = "choose a folder that can be written and has room"
-        raise InputError.about(f"{path}", expected="a file that can be written", got=str(error), do=do) from error
-    finally:
-        if aside:
-            Path(aside).unlink(missing_ok=True)
 
 
 def pack(arrays: Mapping[str, npt.NDArray[Any]]) -> bytes:

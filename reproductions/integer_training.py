@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from priot_hil.harness.files import write_aside
 from priot_hil.reference.checks import Int8Array
 from priot_hil.reference.engine import DatasetEngine
 from priot_hil.reference.errors import InputError
@@ -16,7 +17,7 @@ from priot_hil.reference.streams import order
 
 from .checkpoint import Checkpoint
 from .data import Samples
-from .files import pack, sha256, unpack, write_aside
+from .files import pack, sha256, unpack
 from .networks import network
 from .plan import code_fingerprint
 

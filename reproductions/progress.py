@@ -9,6 +9,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from .plan import Run
 from .records import RunRecord
+from .recovery import Loss
 
 
 @dataclass(frozen=True)
@@ -18,10 +19,12 @@ class Reporter:
     Attributes:
         epochs: Told how many epochs were performed so far.
         run: Told of a finished run.
+        lost: Told of a device that was lost in mid-run.
     """
 
     epochs: Callable[[int], None]
     run: Callable[[Run, RunRecord], None]
+    lost: Callable[[Loss], None]
 
 
 @contextmanager
@@ -36,11 +39,15 @@ def reporting(console: Console, runs: int, epochs: int) -> Iterator[Reporter]:
     Yields:
         The reporter.
     """
+
+    def lost(loss: Loss) -> None:
+        console.print(str(loss), markup=False, highlight=False, soft_wrap=True)
+
     if console.is_terminal:
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
         with Progress(*columns, console=console, transient=True) as bar:
             task = bar.add_task("epochs", total=epochs)
-            yield Reporter(lambda done: bar.update(task, completed=done), lambda run, record: None)
+            yield Reporter(lambda done: bar.update(task, completed=done), lambda run, record: None, lost)
         return
     finished = 0
 
@@ -50,4 +57,4 @@ def reporting(console: Console, runs: int, epochs: int) -> Iterator[Reporter]:
         accuracies = f"best {record.best:.1f} %, last {record.last:.1f} %"
         console.print(f"[{finished}/{runs}] {run}: {accuracies}", markup=False, highlight=False, soft_wrap=True)
 
-    yield Reporter(lambda done: None, line)
+    yield Reporter(lambda done: None, line, lost)

@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from priot_hil.harness.files import write_aside
 from priot_hil.reference.errors import InputError
 from priot_hil.reference.run import Shifts, State
 
-from .files import pack, unpack, write_aside
+from .files import pack, unpack
 
 FORMAT = "priot-run/1"
 DO = "delete it and give the same command again"

@@ -1,6 +1,7 @@
 """`reproduce`: a table, from the data to the last cell."""
 
 import os
+import re
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -9,15 +10,15 @@ from pathlib import Path
 
 from rich.console import Console
 
-from priot_hil.harness.devices import DEVICES, open_engine
+from priot_hil.harness.devices import find_device, known_names, open_engine
 from priot_hil.harness.engines import DeviceEngine
+from priot_hil.harness.files import write_aside
 from priot_hil.reference.errors import InputError
 
 from . import report
 from .checkpoint import COMMITTED, committed_checkpoint, committed_sums
 from .data import Mnist, load_mnist
 from .experiment import Experiment, read_experiment
-from .files import write_aside
 from .plan import Run, code_fingerprint, plan
 from .progress import reporting
 from .records import RunRecord, kept, write_records
@@ -133,19 +134,26 @@ class Reproduction:
             engine = open_engine(name)
             if isinstance(engine, DeviceEngine):
                 engine.close()
-        jobs = min(self.jobs, len(left))
+        jobs = min(self.jobs, len(left), self.boards())
         with reporting(self.console, len(left), sum(left.values())) as reporter:
-            performed = perform_all(list(left), self.loader, self.kept_runs, self.calibrator, jobs, reporter.epochs)
+            performed = perform_all(
+                list(left), self.loader, self.kept_runs, self.calibrator, jobs, reporter.epochs, reporter.lost
+            )
             with closing(performed):
                 for run, record in performed:
                     records[run.key] = record
                     reporter.run(run, record)
 
+    def boards(self) -> int:
+        """How many workers can have a device of their own at the same time."""
+        kinds = [find_device(name) for name in (self.device, self.calibrator)]
+        return min((len(kind.boards) for kind in kinds if kind is not None and kind.boards), default=self.jobs)
+
     def report(self, records: dict[str, RunRecord]) -> None:
         """Print the table and write it with its records."""
         experiment = self.experiment
         form = ["quick"] if experiment.quick else []
-        name = "-".join([experiment.table, *form, *([self.device] if self.device != HOST else [])])
+        name = "-".join([experiment.table, *form, *([file_name(self.device)] if self.device != HOST else [])])
         columns, rows = report.header(experiment), report.body(experiment, self.runs, records)
         lines = report.legend(experiment, self.device)
         write_records(self.out / f"{name}.jsonl", self.in_order(records))
@@ -175,10 +183,13 @@ def check_device(device: str) -> None:
     Raises:
         InputError: It is unknown.
     """
-    if device not in DEVICES:
-        raise InputError.about(
-            "device", expected=f"one of {', '.join(DEVICES)}", got=repr(device), do="name one of them"
-        )
+    if find_device(device) is None:
+        raise InputError.about("device", expected=f"one of {known_names()}", got=repr(device), do="name one of them")
+
+
+def file_name(device: str) -> str:
+    """A device's name as a part of a file's name: a port's has slashes and colons."""
+    return re.sub(r"[^A-Za-z0-9.]+", "-", device.removeprefix("/dev/")).strip("-")
 
 
 def cores() -> int:

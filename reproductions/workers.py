@@ -8,18 +8,17 @@ from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass
 from functools import partial
+from multiprocessing.queues import SimpleQueue
 from multiprocessing.sharedctypes import Synchronized
 from multiprocessing.synchronize import Event
 from pathlib import Path
 
-from priot_hil.harness.devices import open_engine
-from priot_hil.reference.engine import DatasetEngine
-
 from .checkpoint import read_checkpoint
 from .data import Mnist
-from .performance import Material, perform
+from .performance import Material
 from .plan import Run
 from .records import RunRecord
+from .recovery import Engines, Loss, perform_through_losses
 
 POLL_SECONDS = 0.2
 
@@ -50,35 +49,46 @@ class MaterialLoader:
 class Worker:
     """What a process keeps between runs: data, model, engines."""
 
-    def __init__(self, loader: MaterialLoader, folder: Path, calibrator: str, done: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        loader: MaterialLoader,
+        folder: Path,
+        calibrator: str,
+        done: Callable[[], None],
+        lost: Callable[[Loss], None],
+    ) -> None:
         self._material = loader.load()
         self._folder = folder
         self._calibrator = calibrator
         self._done = done
-        self._engines: dict[str, DatasetEngine] = {}
+        self._lost = lost
+        self._engines = Engines()
 
     def perform(self, run: Run) -> RunRecord:
         """Perform one run."""
-        engines = [self._engine(name) for name in run.devices]
         path = self._folder / f"{run.key}.npz"
-        return perform(run, self._material, engines, self._engine(self._calibrator), path, self._done)
-
-    def _engine(self, name: str) -> DatasetEngine:
-        if name not in self._engines:
-            self._engines[name] = open_engine(name)
-        return self._engines[name]
+        return perform_through_losses(
+            run, self._material, self._engines, self._calibrator, path, self._done, self._lost
+        )
 
 
 _worker: Worker | None = None
 
 
-def _start(loader: MaterialLoader, folder: Path, calibrator: str, stop: Event, epochs: "Synchronized[int]") -> None:
+def _start(
+    loader: MaterialLoader,
+    folder: Path,
+    calibrator: str,
+    stop: Event,
+    epochs: "Synchronized[int]",
+    losses: "SimpleQueue[Loss]",
+) -> None:
     """Set a fresh process up."""
     global _worker
     # Ctrl-C reaches the whole process group; the parent decides when to stop, after an epoch was kept.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    _worker = Worker(loader, folder, calibrator, partial(_after_epoch, stop, epochs))
+    _worker = Worker(loader, folder, calibrator, partial(_after_epoch, stop, epochs), losses.put)
 
 
 def _end_with_parent() -> None:
@@ -113,6 +123,7 @@ def perform_all(
     calibrator: str,
     jobs: int,
     epochs_done: Callable[[int], None],
+    lost: Callable[[Loss], None],
 ) -> Generator[tuple[Run, RunRecord], None, None]:
     """Perform runs in worker processes, one run a task.
 
@@ -123,6 +134,7 @@ def perform_all(
         calibrator: Name of the engine that finds static scales.
         jobs: Number of processes.
         epochs_done: Told now and then how many epochs were performed in all.
+        lost: Told of each device that was lost and is opened anew.
 
     Yields:
         Each run with its record, as they finish.
@@ -133,13 +145,16 @@ def perform_all(
     """
     context = multiprocessing.get_context("spawn")
     stop, epochs = context.Event(), context.Value("L", 0)
-    pool = ProcessPoolExecutor(jobs, context, _start, (loader, folder, calibrator, stop, epochs))
+    losses: SimpleQueue[Loss] = context.SimpleQueue()
+    pool = ProcessPoolExecutor(jobs, context, _start, (loader, folder, calibrator, stop, epochs, losses))
     try:
         tasks: dict[Future[RunRecord | None], Run] = {pool.submit(_perform, run): run for run in runs}
         waiting = set(tasks)
         while waiting:
             finished, waiting = wait(waiting, POLL_SECONDS, FIRST_COMPLETED)
             epochs_done(epochs.value)
+            while not losses.empty():
+                lost(losses.get())
             for task in finished:
                 record = task.result()
                 if record is not None:

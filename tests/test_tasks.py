@@ -47,6 +47,9 @@ def expect_refusal(*arguments: str | Path, sentence: str) -> None:
         (["replay", "--capsule", "no such.npz", "--device", "host"], "no such.npz"),
         (["build", "--preset", "nosuch"], "preset: expected rp2040 or rp2040-gcc or host or host-sanitized"),
         (["pretrain", "--way", "nosuch"], "expected"),
+        (["flash", "--image", "nosuch"], "image: expected flash or ram"),
+        (["flash", "--drive", "no such folder"], "drive no such folder: expected a drive with 'Board-ID: RPI-RP2'"),
+        (["flash", "--device", "no such port"], "no such port: expected a port that opens"),
     ],
     ids=lambda value: " ".join(map(str, value)).replace(str(GOLDEN), "GOLDEN") if isinstance(value, list) else "",
 )
@@ -102,3 +105,10 @@ def test_a_failing_case_replays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     result = invoke("replay", "--capsule", path, "--device", "host")
     assert (result.returncode, result.stdout) == (0, "host: equal\n")
     expect_equal(None, run, "runs")
+
+
+def test_doctor() -> None:
+    """Where these tests run, what the default commands need is there."""
+    result = invoke("doctor")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "as pinned" in result.stdout

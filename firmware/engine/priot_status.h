@@ -9,6 +9,9 @@
 #define PRIOT_MAX_STAGES 0x18u /* layers with weights at most */
 #define PRIOT_DYNAMIC_SHIFT 0xffu /* in place of a shift: compute it; in an answer: the tensor was all zero */
 #define PRIOT_DATASET_MAGIC 0x54444950u /* first word of a transfer set in flash, 'PIDT' */
+#define PRIOT_SECTOR_BYTES 0x1000u /* what erase takes at least */
+#define PRIOT_PAGE_BYTES 0x100u /* what store takes at least */
+#define PRIOT_MAX_RUN_EPOCHS 0x28u /* epochs of a detached run at most, so that its results fit one frame */
 #define PRIOT_NO_DETAIL 0xffffffffu /* a status's layer or value that says nothing */
 
 typedef enum {
@@ -28,11 +31,13 @@ typedef enum {
     PRIOT_STATUS_OVERFLOW = 7, /* a 32-bit accumulator of this layer could overflow */
     PRIOT_STATUS_TOO_LARGE = 8, /* the model needs more than the arena, or more layers than the device holds */
     PRIOT_STATUS_BAD_TENSOR = 9, /* no such tensor in this model, or it may not be written now */
-    PRIOT_STATUS_BAD_RANGE = 10, /* offset and count leave the tensor */
+    PRIOT_STATUS_BAD_RANGE = 10, /* offset and count leave the tensor, or the room for a transfer set */
     PRIOT_STATUS_BAD_VALUE = 11, /* -128, or a number outside its range */
     PRIOT_STATUS_NO_DATASET = 12, /* no transfer set lies in flash, it is damaged, or it does not fit the model */
     PRIOT_STATUS_STALE_SESSION = 13, /* the request is of another session than the last HELLO's; nothing was run */
     PRIOT_STATUS_OUT_OF_SEQUENCE = 14, /* the request is neither the next one nor the last one again; nothing was run */
+    PRIOT_STATUS_BAD_FLASH = 15, /* the flash does not hold what was put there, from byte `value` on */
+    PRIOT_STATUS_BUSY = 16, /* a detached run is at work: only hello, progress, stop and reset are taken; nothing was run */
 } priot_status;
 
 typedef enum {
@@ -82,9 +87,16 @@ typedef enum {
 } priot_operation;
 
 typedef enum {
+    PRIOT_RESTART_FIRMWARE = 0, /* as itself */
+    PRIOT_RESTART_LOADER = 1, /* as the loader in ROM, which takes a new image over USB */
+} priot_restart;
+
+typedef enum {
     PRIOT_CAPABILITY_CYCLES = 1, /* counts core cycles */
     PRIOT_CAPABILITY_RESET = 2, /* can be reset over the link */
     PRIOT_CAPABILITY_DATASET = 4, /* has room for a transfer set in flash */
+    PRIOT_CAPABILITY_STORE = 8, /* writes that flash itself: erase and store */
+    PRIOT_CAPABILITY_RUN = 16, /* trains on that flash while no host is there: run, progress, stop */
 } priot_capability;
 
 #endif

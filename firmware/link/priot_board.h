@@ -37,6 +37,10 @@ typedef struct {
     uint32_t dataset_bytes;   /* how much may be read there */
     uint64_t (*cycles)(void); /* core cycles since start-up; NULL where they are not counted */
     void (*reset)(void);      /* does not return on a board; NULL where there is nothing to reset */
+    void (*reset_to_loader)(void);
+    /* Write the flash at `dataset`, in whole sectors and erased pages; NULL where that cannot be done from here. */
+    void (*erase)(uint32_t offset, uint32_t bytes);
+    void (*store)(uint32_t offset, const uint8_t *bytes, uint32_t count);
 } priot_board;
 
 #endif

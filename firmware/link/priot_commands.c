@@ -1,6 +1,7 @@
 #include "priot_crc32.h"
 #include "priot_dataset.h"
 #include "priot_device.h"
+#include "priot_store.h"
 
 /* A command at work: its request, and the response it fills. */
 typedef struct {
@@ -65,7 +66,15 @@ static priot_status run_hello(call *at) {
 }
 
 static priot_status run_reset(call *at) {
-    return at->device->board->reset != NULL ? PRIOT_STATUS_OK : PRIOT_STATUS_UNKNOWN_COMMAND;
+    const priot_board *board = at->device->board;
+    const uint32_t restart = at->request[PRIOT_RESET_REQUEST_RESTART];
+    if (board->reset == NULL) {
+        return PRIOT_STATUS_UNKNOWN_COMMAND;
+    }
+    if (restart > PRIOT_RESTART_LOADER || (restart == PRIOT_RESTART_LOADER && board->reset_to_loader == NULL)) {
+        return bad_value(at, restart);
+    }
+    return PRIOT_STATUS_OK;
 }
 
 static priot_status run_load(call *at) {
@@ -109,7 +118,8 @@ static priot_status run_load(call *at) {
     }
     const priot_status status = priot_engine_load(engine, &at->detail);
     if (status == PRIOT_STATUS_OK) {
-        at->device->dataset = (priot_dataset){NULL, NULL, 0, 0, 0}; /* it was checked against another model */
+        at->device->dataset = PRIOT_NO_DATASET; /* it was checked against another model */
+        priot_run_clear(&at->device->run);
         priot_put_u32(at->response + PRIOT_LOAD_RESPONSE_ARENA_USED, engine->model.arena_used);
         at->response_bytes = PRIOT_LOAD_RESPONSE_BYTES;
     }
@@ -251,13 +261,14 @@ static priot_status run_dataset(call *at) {
     if (!is_running(at->device)) {
         return PRIOT_STATUS_NOT_LOADED;
     }
-    at->device->dataset = (priot_dataset){NULL, NULL, 0, 0, 0}; /* whatever was found before may be overwritten */
+    at->device->dataset = PRIOT_NO_DATASET; /* whatever was found before may be overwritten */
     if (!priot_dataset_find(&found, at->device->board, &at->device->engine)) {
         return PRIOT_STATUS_NO_DATASET;
     }
     at->device->dataset = found;
     priot_put_u32(at->response + PRIOT_DATASET_RESPONSE_TRAIN, found.train);
     priot_put_u32(at->response + PRIOT_DATASET_RESPONSE_TEST, found.test);
+    priot_put_u32(at->response + PRIOT_DATASET_RESPONSE_CRC, found.crc);
     at->response_bytes = PRIOT_DATASET_RESPONSE_BYTES;
     return PRIOT_STATUS_OK;
 }
@@ -315,6 +326,32 @@ static priot_status run_evaluate(call *at) {
     return PRIOT_STATUS_OK;
 }
 
+static priot_status run_erase(call *at) {
+    return priot_store_erase(at->device, priot_get_u32(at->request + PRIOT_ERASE_REQUEST_OFFSET),
+                             priot_get_u32(at->request + PRIOT_ERASE_REQUEST_LENGTH), &at->detail.value);
+}
+
+static priot_status run_store(call *at) {
+    return priot_store_write(at->device, priot_get_u32(at->request + PRIOT_STORE_REQUEST_OFFSET),
+                             at->request + PRIOT_STORE_REQUEST_BYTES,
+                             (uint32_t)at->request_bytes - PRIOT_STORE_REQUEST_BYTES, &at->detail.value);
+}
+
+static priot_status run_run(call *at) {
+    return priot_run_start(at->device, priot_get_u16(at->request + PRIOT_RUN_REQUEST_EPOCHS),
+                           priot_get_u32(at->request + PRIOT_RUN_REQUEST_TAG), &at->detail.value);
+}
+
+static priot_status run_progress(call *at) {
+    at->response_bytes = priot_run_report(&at->device->run, at->response);
+    return PRIOT_STATUS_OK;
+}
+
+static priot_status run_stop(call *at) {
+    at->device->run.is_active = 0;
+    return PRIOT_STATUS_OK;
+}
+
 /* What each command takes: its handler, the length of its request, and whether more may follow. */
 static const struct {
     handler run;
@@ -322,7 +359,7 @@ static const struct {
     uint8_t has_tail;
 } COMMANDS[] = {
     [PRIOT_COMMAND_HELLO] = {run_hello, 0, 0},
-    [PRIOT_COMMAND_RESET] = {run_reset, 0, 0},
+    [PRIOT_COMMAND_RESET] = {run_reset, PRIOT_RESET_REQUEST_BYTES, 0},
     [PRIOT_COMMAND_LOAD] = {run_load, 0, 1},
     [PRIOT_COMMAND_START] = {run_start, 0, 0},
     [PRIOT_COMMAND_WRITE] = {run_write, PRIOT_WRITE_REQUEST_BYTES, 1},
@@ -334,6 +371,11 @@ static const struct {
     [PRIOT_COMMAND_DATASET] = {run_dataset, 0, 0},
     [PRIOT_COMMAND_TRAIN_EPOCH] = {run_train_epoch, PRIOT_TRAIN_EPOCH_REQUEST_BYTES, 0},
     [PRIOT_COMMAND_EVALUATE] = {run_evaluate, 0, 0},
+    [PRIOT_COMMAND_ERASE] = {run_erase, PRIOT_ERASE_REQUEST_BYTES, 0},
+    [PRIOT_COMMAND_STORE] = {run_store, PRIOT_STORE_REQUEST_BYTES, 1},
+    [PRIOT_COMMAND_RUN] = {run_run, PRIOT_RUN_REQUEST_BYTES, 0},
+    [PRIOT_COMMAND_PROGRESS] = {run_progress, 0, 0},
+    [PRIOT_COMMAND_STOP] = {run_stop, 0, 0},
 };
 
 priot_status priot_device_command(priot_device *device, uint8_t command, const uint8_t *request, size_t request_bytes,
@@ -345,6 +387,8 @@ priot_status priot_device_command(priot_device *device, uint8_t command, const u
     } else if (request_bytes < COMMANDS[command].request_bytes || request_bytes > PRIOT_PAYLOAD_LIMIT ||
                (!COMMANDS[command].has_tail && request_bytes != COMMANDS[command].request_bytes)) {
         status = PRIOT_STATUS_BAD_LENGTH;
+    } else if (device->run.is_active && !priot_run_allows(command)) {
+        status = PRIOT_STATUS_BUSY;
     } else {
         status = COMMANDS[command].run(&at);
     }

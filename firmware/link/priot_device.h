@@ -5,11 +5,13 @@
 #include "priot_dataset.h"
 #include "priot_engine.h"
 #include "priot_link.h"
+#include "priot_run.h"
 
 struct priot_device {
     const priot_board *board;
     priot_engine engine;
     priot_dataset dataset;
+    priot_run run;
     uint8_t response[PRIOT_FRAME_DECODED_LIMIT];
     uint8_t
         encoded[PRIOT_FRAME_ENCODED_LIMIT]; /* the last response, kept so that a repeated request is not run again */

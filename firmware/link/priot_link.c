@@ -10,7 +10,8 @@ void priot_line_init(priot_line *line, void (*send)(const uint8_t *bytes, size_t
 
 void priot_device_init(priot_device *device, const priot_board *board, uint8_t *arena, size_t arena_bytes) {
     device->board = board;
-    device->dataset = (priot_dataset){NULL, NULL, 0, 0, 0};
+    device->dataset = PRIOT_NO_DATASET;
+    priot_run_clear(&device->run);
     device->encoded_bytes = 0;
     device->session = device->previous_session = 0;
     device->last_sequence = 0;
@@ -47,10 +48,12 @@ static void refuse_garbage(priot_device *device, const priot_line *line) {
     answer_aside(device, line, nobody, PRIOT_STATUS_BAD_FRAME);
 }
 
-/* A HELLO that came late or twice must not start its session anew: a request of that session may have run since. */
+/* A HELLO that came late or twice must not start its session anew: a request of that session may have run since. Nor
+ * may it bring back the session before, of which further late requests may follow it. */
 static void hello(priot_device *device, const priot_line *line, const uint8_t *request) {
     const uint32_t session = priot_get_u32(request + PRIOT_FRAME_SESSION);
-    if (session != 0 && session != device->session && priot_get_u16(request + PRIOT_FRAME_LENGTH) == 0) {
+    const int is_new = session != 0 && session != device->session && session != device->previous_session;
+    if (is_new && priot_get_u16(request + PRIOT_FRAME_LENGTH) == 0) {
         device->previous_session = device->session;
         device->session = session;
         device->last_sequence = (uint16_t)priot_get_u16(request + PRIOT_FRAME_SEQUENCE);
@@ -75,7 +78,8 @@ static void run(priot_device *device, const priot_line *line) {
         device->encoded_bytes = finish(request, device->response, payload, status, device->encoded);
         line->send(device->encoded, device->encoded_bytes);
         if (command == PRIOT_COMMAND_RESET && status == PRIOT_STATUS_OK) {
-            device->board->reset();
+            const uint8_t restart = request[PRIOT_FRAME_BYTES + PRIOT_RESET_REQUEST_RESTART];
+            (restart == PRIOT_RESTART_LOADER ? device->board->reset_to_loader : device->board->reset)();
         }
     } else if (is_current && sequence == device->last_sequence && device->encoded_bytes != 0) {
         line->send(device->encoded, device->encoded_bytes);

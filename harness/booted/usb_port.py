@@ -8,11 +8,11 @@ from typing import Final
 from rp2040py.usb.cdc import extract_control_interface_number, extract_endpoint_numbers
 
 from priot_hil.harness.booted.chip import BootedRp2040
-from priot_hil.harness.booted.usb_bus import PACKET_BYTES, Request, Script, Stalled, UsbBus
+from priot_hil.harness.booted.usb_bus import PACKET_BYTES, SET_ADDRESS, Request, Script, Stalled, UsbBus
 
 TO_HOST: Final = 0x80
 CLASS_INTERFACE: Final = 0x21
-GET_DESCRIPTOR, SET_ADDRESS, SET_CONFIGURATION = 6, 5, 9
+GET_DESCRIPTOR, SET_CONFIGURATION = 6, 9
 SET_LINE_CODING, SET_CONTROL_LINE_STATE = 0x20, 0x22
 DEVICE, CONFIGURATION, STRING = 1, 2, 3
 ENGLISH: Final = 0x0409
@@ -113,7 +113,7 @@ class UsbPort:
     def _enumerate(self) -> Script:
         """What Linux asks a device that appears, in its order."""
         first = yield get_descriptor(DEVICE, length=PACKET_BYTES)
-        yield Request(0, SET_ADDRESS, ADDRESS)
+        yield Request(*SET_ADDRESS, ADDRESS)
         device = yield get_descriptor(DEVICE, length=first[0])
         head = yield get_descriptor(CONFIGURATION, length=9)
         configuration = yield get_descriptor(CONFIGURATION, length=struct.unpack_from("<H", head, 2)[0])

@@ -92,7 +92,11 @@ def _offset(address: int, count: int) -> int | None:
 
 
 def _pages(elf: ELFFile) -> bytes:
-    """Rights by section: text is not writable, data not executable; a shared page has the rights of both."""
+    """Rights by section: text is not writable, data not executable; a shared page has the rights of both.
+
+    Text that does not lie where it runs is copied there by the firmware.
+    """
+    copied = [segment for segment in elf.iter_segments("PT_LOAD") if segment["p_paddr"] != segment["p_vaddr"]]
     sram_pages = SRAM_BYTES // PAGE_BYTES
     pages = bytearray([0] * sram_pages + [READ] * (FLASH_BYTES // PAGE_BYTES))
     for section in elf.iter_sections():
@@ -102,6 +106,7 @@ def _pages(elf: ELFFile) -> bytes:
             continue
         rights = READ
         rights |= WRITE if flags & SH_FLAGS.SHF_WRITE else 0
+        rights |= WRITE if any(segment.section_in_segment(section) for segment in copied) else 0
         rights |= EXECUTE if flags & SH_FLAGS.SHF_EXECINSTR else 0
         for page in range(first // PAGE_BYTES, (first + size - 1) // PAGE_BYTES + 1):
             pages[page] |= rights

@@ -28,10 +28,11 @@ SLICE_SECONDS: Final = 0.2
 
 
 class Stop(enum.Enum):
-    """Why the core stands: waiting for input, or restarted because the firmware asked for it."""
+    """Why the core stands: waiting for input, restarted because the firmware asked for it, or in the midst of work."""
 
     IDLE = 1
     RESET = 2
+    OUTPUT = 5
 
 
 _LOCKUP: Final = 3
@@ -86,8 +87,9 @@ class Rp2040:
 
     Counts are those of executed code: a core that waits in WFI lets no time pass, sending takes none, and flash
     answers without waiting, so cycles are an estimate for code that runs from SRAM and a lower bound from flash. The
-    same input in the same pieces gives the same counts. Not modelled: interrupts outside WFI, their priorities, PSP,
-    WFE, a second core, DMA, PIO, USB.
+    same input in the same pieces gives the same counts. Interrupts are taken at WFI, and by a core at work every
+    million cycles while bytes wait for it. Not modelled: their priorities, PSP, WFE, a second core, DMA, PIO,
+    a USB host.
     """
 
     def __init__(self, elf: Path):
@@ -118,6 +120,7 @@ class Rp2040:
         for address, data in self._image.segments:
             ctypes.memmove(self._at(address, len(data)), data, len(data))
         self._flash_copy: bytes | None = None
+        self._flash_changes = 0  # of the firmware's own, as of the copy
         self._shim.machine_reset(self._handle)
 
     def close(self) -> None:
@@ -172,13 +175,14 @@ class Rp2040:
         count: int = self._shim.machine_unmodelled(self._open, addresses)
         return tuple(addresses[:count])
 
-    def run(self, deadline: float | None = None) -> Stop:
+    def run(self, deadline: float | None = None, until_output: bool = False) -> Stop:
         """Run until the core waits with nothing to wake it, or has asked for a reset, which is done then.
 
         The clock is looked at every million cycles, a few milliseconds.
 
         Args:
             deadline: ``time.monotonic()`` value, or None to run without end.
+            until_output: Return OUTPUT once a core that goes on working has sent something, within a slice of time.
 
         Raises:
             DeviceFault: the core locked up: a fault without a working handler, or within it.
@@ -192,6 +196,8 @@ class Rp2040:
                 self._raise_lockup()
             if stop != _SLICE:
                 return Stop(stop)
+            if until_output and self._queued(self._shim.machine_output):
+                return Stop.OUTPUT
             if deadline is not None and time.monotonic() >= deadline:
                 pc = self.registers["pc"]
                 raise EmulationStuck(
@@ -223,9 +229,14 @@ class Rp2040:
         self._shim.machine_clear_output(self._open)
         self._shim.machine_reset(self._open)
 
+    def bite_at(self, cycle: int) -> None:
+        """Let the watchdog bite when the core has executed so many cycles in all, whatever the firmware set it to."""
+        self._state().watchdog_due = cycle
+
     def snapshot(self) -> Snapshot:
         """Copy the machine's state, to be restored into this machine or another one with the same image."""
         state = self._shim.machine_get_state(self._open)
+        self._forget_old_flash()
         if self._flash_copy is None:
             self._flash_copy = ctypes.string_at(self._flash, FLASH_BYTES)
         return Snapshot(
@@ -240,6 +251,7 @@ class Rp2040:
         """Put a snapshot's state back, to the last bit and count."""
         self._shim.machine_set_state(self._open, snapshot.state)
         ctypes.memmove(self._sram, snapshot.sram, SRAM_BYTES)
+        self._forget_old_flash()
         if self._flash_copy is not snapshot.flash:
             ctypes.memmove(self._flash, snapshot.flash, FLASH_BYTES)
             self._flash_copy = snapshot.flash
@@ -277,6 +289,12 @@ class Rp2040:
             self._flash_copy = None
         if self._touches_text(address, len(data)) and not self._shim.machine_text_changed(self._open):
             raise MemoryError("no room to translate the changed text")
+
+    def _forget_old_flash(self) -> None:
+        """Drop the copy of flash that the firmware has written to since."""
+        changes: int = self._shim.machine_flash_changes(self._open)
+        if changes != self._flash_changes:
+            self._flash_copy, self._flash_changes = None, changes
 
     def _touches_text(self, address: int, count: int) -> bool:
         base = address - SRAM_BASE if address >= SRAM_BASE else address - FLASH_BASE + SRAM_BYTES

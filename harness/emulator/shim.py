@@ -74,6 +74,7 @@ class State(ctypes.Structure):
         ("counters", Counters),
     )
     registers: ctypes.Array[ctypes.c_uint32]
+    watchdog_due: int
     fault: Fault
     counters: Counters
 
@@ -108,6 +109,7 @@ def load() -> ctypes.CDLL:
         "machine_feed": (ctypes.c_bool, (machine, ctypes.c_char_p, size)),
         "machine_send": (ctypes.c_bool, (machine, ctypes.c_char_p, size)),
         "machine_flood": (None, (machine,)),
+        "machine_flash_changes": (ctypes.c_uint64, (machine,)),
         "machine_unmodelled": (ctypes.c_uint32, (machine, machine)),
         "machine_text_changed": (ctypes.c_bool, (machine,)),
     }

@@ -1,3 +1,3 @@
-"""pytest on devices: options, the engine of each device, and the report of what ran where."""
+"""pytest on devices: options, the engine of each device, failing boards, and the report of what ran where."""
 
-pytest_plugins = ("priot_hil.harness.plugin.options", "priot_hil.harness.plugin.engines")
+pytest_plugins = tuple(f"priot_hil.harness.plugin.{part}" for part in ("options", "selection", "engines", "report"))

@@ -1,17 +1,28 @@
 """What the command line says about devices, and the markers by which tests say what they need."""
 
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
 import pytest
 
+from priot_hil.harness.capabilities import NAMES
 from priot_hil.harness.device_kinds import BAUD, DeviceOptions
 from priot_hil.harness.devices import known_names, parse_devices
+from priot_hil.harness.quarantine import Quarantine
+from priot_hil.harness.sessions import new_session, session_folder, use_session
 from priot_hil.reference.errors import InputError
 
 DEFAULT_DEVICE = "emulator"
+SESSION = "priot_session"
 DEVICES_KEY = pytest.StashKey[tuple[str, ...]]()
+EARLIER_KEY = pytest.StashKey[Path | None]()
 OPTIONS_KEY = pytest.StashKey[DeviceOptions]()
 MARKERS = (
     "slow: takes more than a few seconds; -m 'not slow' leaves it out",
     "short: quick enough for a slow device, which runs nothing else",
+    f"needs(capability, ...): skipped where the device lacks one; they are {', '.join(NAMES)}",
 )
 
 
@@ -26,20 +37,48 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     group.addoption("--baud", type=int, default=BAUD, help=f"bits per second of serial ports (default: {BAUD})")
     group.addoption("--any-build", action="store_true", help="accept another firmware than the one built here")
+    group.addoption("--matrix", metavar="FILE.md", help="write what came of each test on each device as Markdown")
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Checks the options before anything is collected."""
+    """Checks the options before anything is collected; all workers of a session share one folder."""
     for marker in MARKERS:
         config.addinivalue_line("markers", marker)
+    folder = worker_input(config).get(SESSION)
+    config.stash[EARLIER_KEY] = use_session(Path(folder) if folder else new_session())
     try:
+        _check_form(config.invocation_params.args)
         config.stash[DEVICES_KEY] = parse_devices(config.getoption("--device"))
-        config.stash[OPTIONS_KEY] = DeviceOptions(config.getoption("--baud"), config.getoption("--any-build"))
+        config.stash[OPTIONS_KEY] = DeviceOptions(
+            baud=config.getoption("--baud"),
+            any_build=config.getoption("--any-build"),
+            quarantine=Quarantine(session_folder() / "quarantine"),
+        )
     except InputError as error:
         pytest.exit(f"error: {error}", returncode=2)
 
 
-def pytest_report_header(config: pytest.Config) -> str:
-    """Says what runs where."""
-    devices: tuple[str, ...] = config.stash[DEVICES_KEY]
-    return f"devices: {', '.join(devices)}, each held against the reference"
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Goes back to the session in which this one ran, as a test of pytest itself does."""
+    if EARLIER_KEY in config.stash:
+        use_session(config.stash[EARLIER_KEY])
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tells a pytest-xdist worker its session's folder."""
+    node.workerinput[SESSION] = str(session_folder())
+
+
+def worker_input(config: pytest.Config) -> dict[str, Any]:
+    """What the controller told this worker of pytest-xdist; empty where this is no worker."""
+    return getattr(config, "workerinput", {})
+
+
+def _check_form(arguments: Sequence[object]) -> None:
+    """Refuses a port that stands apart: pytest has taken it for a folder of tests by then, and another root from it."""
+    for option, value in pairwise(arguments):
+        if option == "--device" and str(value).startswith("/"):
+            do = "write it so: pytest takes a path that stands by itself for a folder of tests"
+            raise InputError.about("option", expected=f"--device={value}", got=f"--device {value}", do=do)

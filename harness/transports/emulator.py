@@ -2,9 +2,12 @@
 
 import time
 from pathlib import Path
+from typing import Final
 
 from priot_hil.harness.emulator import Rp2040, Stop
 from priot_hil.harness.errors import EmulationStuck
+
+DATASET_FLASH_OFFSET: Final = 0x60000  # where firmware/boards/rp2040 looks for a transfer set
 
 
 class EmulatorTransport:
@@ -36,7 +39,7 @@ class EmulatorTransport:
             DeviceFault: the core locked up.
             EmulationStuck: the deadline passed while the core was busy, or restarted time and again.
         """
-        while not (data := self.machine.take()) and self.machine.run(deadline) is Stop.RESET:
+        while not (data := self.machine.take()) and self.machine.run(deadline, until_output=True) is Stop.RESET:
             if time.monotonic() >= deadline:
                 raise EmulationStuck(f"{self.name} keeps restarting; its last fault: {self.machine.last_fault}.")
         return data or self.machine.take()

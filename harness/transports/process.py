@@ -72,6 +72,11 @@ class ProcessTransport:
             return data
         return b""
 
+    def kill(self) -> None:
+        """Take the process away without a word, as a board whose supply fails; what follows finds it gone."""
+        if self._process is not None:
+            self._process.kill()
+
     def reset(self) -> None:
         """End the process and start it anew."""
         self.close()

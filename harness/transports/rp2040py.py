@@ -1,5 +1,6 @@
 """A booted RP2040 as a transport."""
 
+import time
 from typing import Literal
 
 from priot_hil.harness.booted import BootedRp2040
@@ -29,12 +30,14 @@ class Rp2040pyTransport:
     def read(self, deadline: float) -> bytes:
         """Run until the firmware waits and return what it sent; ``b""`` when it has nothing to say.
 
+        What is left until the deadline is what the firmware may take of the chip's time, as on a board.
+
         Raises:
             DeviceFault: The core locked up.
-            EmulationStuck: The deadline passed while the core was busy.
+            EmulationStuck: The firmware took longer.
         """
         if not (data := self.line.take()):
-            self.machine.run(deadline)
+            self.machine.run(max(0.0, deadline - time.monotonic()))
             data = self.line.take()
         return data
 

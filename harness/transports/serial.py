@@ -112,7 +112,7 @@ class SerialTransport:
             port.open()
         except (serial.SerialException, OSError, ValueError) as error:
             users = "" if "://" in self._url else ", ".join(processes_with(self._url))
-            got = f"one that {users} has open" if users else str(error)
+            got = f"one that {users} has open" if users else _reason(error)
             do = "look for it with `invoke devices`, and see docs/devices.md"
             raise InputError.about(self.name, expected="a port that opens", got=got, do=do) from error
         return port
@@ -149,8 +149,15 @@ class SerialTransport:
                 return self._port
             except InputError as error:
                 if time.monotonic() >= patience:
-                    raise LinkLost(f"{self.name} is gone; plug it in again, or see docs/devices.md: {error}") from None
+                    why = _reason(error.__cause__ or error)
+                    raise LinkLost(f"{self.name} is gone ({why}); plug it in again, see `invoke devices`") from None
             time.sleep(POLL)
+
+
+def _reason(error: BaseException) -> str:
+    """Why a port does not open, in the system's words."""
+    number = getattr(error, "errno", None)
+    return os.strerror(number) if number else str(error)
 
 
 def port_identity(name: str) -> str:

@@ -43,6 +43,7 @@ def test_observations_match_the_reference(engine: Engine, reference: Engine, run
     expect_equal(compare_state(engine, run.model.network, reference.state(), learns_scores), run, "observations")
 
 
+@pytest.mark.needs("dataset")
 @examples(40)
 @given(run=runs())
 def test_epochs_match_single_steps(engine: DatasetEngine, reference: DatasetEngine, run: Run) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from priot_hil.harness.firmware import HostFirmware, Image, symbolize
 from priot_hil.harness.link import Link
-from priot_hil.harness.protocol import CommandCode, FaultRecord, HelloResponse, StatusCode
+from priot_hil.harness.protocol import CommandCode, FaultRecord, HelloResponse, ResetRequest, RestartCode, StatusCode
 from priot_hil.harness.transports.emulator import EmulatorTransport
 from priot_hil.harness.transports.process import ProcessTransport
 
@@ -47,7 +47,7 @@ def test_restart(emulated: tuple[Link, EmulatorTransport]) -> None:
     link, transport = emulated
     hello(link)
     for _ in range(3):
-        assert link.request(CommandCode.RESET, b"") == (0, b"")
+        assert link.request(CommandCode.RESET, ResetRequest(RestartCode.FIRMWARE).pack()) == (0, b"")
         assert hello(link)[0].reset_cause == REQUESTED
     transport.reset()
     assert hello(link)[0].reset_cause == POWER_ON
@@ -68,7 +68,7 @@ def test_fault_is_reported(image: Image, emulated: tuple[Link, EmulatorTransport
     assert (record.reset_cause, record.faulted) == (FAULT, 1)
     assert fault.pc == place
     assert symbolize(image.elf, fault.lr).startswith("priot_device_command+")
-    assert link.request(CommandCode.RESET, b"") == (0, b"")
+    assert link.request(CommandCode.RESET, ResetRequest(RestartCode.FIRMWARE).pack()) == (0, b"")
     record, report = hello(link)
     assert (record.reset_cause, FaultRecord.unpack(report).pc) == (REQUESTED, place)
 
@@ -94,7 +94,7 @@ def test_process_starts(host: HostFirmware) -> None:
     record, _ = hello(link)
     assert record.build_id == host.build_id
     assert record.reset_cause == POWER_ON
-    assert link.request(CommandCode.RESET, b"") == (0, b"")
+    assert link.request(CommandCode.RESET, ResetRequest(RestartCode.FIRMWARE).pack()) == (0, b"")
     assert hello(link)[0].reset_cause == REQUESTED
     link.close()
     assert subprocess.run([host.process], input=b"\0noise\0", timeout=10, check=False).returncode == 0

@@ -11,7 +11,7 @@ from priot_hil.harness.booted import BootedRp2040
 from priot_hil.harness.errors import DeviceFault, EmulationStuck
 from priot_hil.harness.firmware import BoardFirmware, Image, symbolize
 from priot_hil.harness.link import Link
-from priot_hil.harness.protocol import CommandCode, FaultRecord, HelloResponse
+from priot_hil.harness.protocol import CommandCode, FaultRecord, HelloResponse, ResetRequest, RestartCode
 from priot_hil.harness.transports.rp2040py import Rp2040pyTransport
 from priot_hil.reference.errors import InputError
 
@@ -20,7 +20,7 @@ BOOT2_BYTES = 256
 BOOT2_COPY = 0x41F00  # offset in SRAM at which the bootrom runs it
 UNDEFINED_INSTRUCTION = b"\x00\xde"
 BOOTROM_LOADER = (0x2E8A, 0x0003)
-SECONDS = 20.0
+SECONDS = 2.0  # of the chip
 CLOCKS = {"ref selected": 0x38, "sys": 0x3C, "sys selected": 0x44, "peri": 0x48, "usb": 0x54}
 
 
@@ -38,7 +38,7 @@ def plug(flash: Image, line: str = "uart", **options: bytes | None) -> Rp2040pyT
 def boot(flash: Image, line: str = "uart", **options: bytes | None) -> Rp2040pyTransport:
     """A chip that waits for its first byte."""
     transport = plug(flash, line, **options)
-    transport.machine.run(time.monotonic() + SECONDS)
+    transport.machine.run(SECONDS)
     return transport
 
 
@@ -50,11 +50,11 @@ def address(flash: Image, name: str) -> int:
 
 
 def test_boots_as_a_chip_does(flash: Image) -> None:
-    """From the bootrom's vectors to the image's: boot2 in SRAM, the vector table behind it, every clock in its place."""
+    """From the bootrom's vectors to the image's: boot2 in SRAM, the table behind it, every clock in its place."""
     transport = plug(flash)
     chip = transport.machine.rp2040
     assert chip.core.pc < 0x4000
-    transport.machine.run(time.monotonic() + SECONDS)
+    transport.machine.run(SECONDS)
     assert bytes(chip.sram[BOOT2_COPY : BOOT2_COPY + BOOT2_BYTES]) == flash.bin.read_bytes()[:BOOT2_BYTES]
     assert chip.core.vtor == 0x10000100
     assert chip.core.pc > 0x10000100
@@ -91,10 +91,11 @@ def test_bootrom_refuses_a_damaged_boot2(flash: Image, byte: int) -> None:
     """One wrong bit in boot2 or in its checksum: the bootrom does not run it, and offers its loader on USB instead."""
     transport = plug(flash, "usb")
     transport.machine.rp2040.flash[byte] ^= 0x10
-    deadline = time.monotonic() + SECONDS
-    while transport.line.identity is None and time.monotonic() < deadline:
+    for _ in range(40):
         with contextlib.suppress(EmulationStuck):  # the loader polls
-            transport.machine.run(time.monotonic() + 0.05)
+            transport.machine.run(0.01)
+        if transport.line.identity is not None:
+            break
     assert transport.line.identity.vendor_and_product == BOOTROM_LOADER
     assert transport.line.bus.violations == []
 
@@ -106,7 +107,7 @@ def test_reset_goes_through_the_bootrom(flash: Image) -> None:
     link.hello()
     for _ in range(2):
         chip.sram[BOOT2_COPY : BOOT2_COPY + 4] = bytes(4)
-        assert link.request(CommandCode.RESET, b"") == (0, b"")
+        assert link.request(CommandCode.RESET, ResetRequest(RestartCode.FIRMWARE).pack()) == (0, b"")
         assert HelloResponse.unpack(link.hello()).reset_cause == REQUESTED
         assert bytes(chip.sram[BOOT2_COPY : BOOT2_COPY + 4]) == flash.bin.read_bytes()[:4]
     transport.reset()
@@ -140,7 +141,7 @@ def test_fault_in_the_fault_handler_locks_up(flash: Image) -> None:
         chip.flash[place : place + 2] = UNDEFINED_INSTRUCTION
     transport.write(b"\0", time.monotonic())
     with pytest.raises(DeviceFault, match="locked up"):
-        transport.machine.run(time.monotonic() + SECONDS)
+        transport.machine.run(SECONDS)
 
 
 @pytest.mark.parametrize("flash_id", [bytes.fromhex("e66138528390302a"), None, bytes(8), b"\xff" * 8])

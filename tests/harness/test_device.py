@@ -20,6 +20,7 @@ from priot_hil.harness.protocol import (
     OperationCode,
     ReadRequest,
     StatusCode,
+    StoreRequest,
     TensorCode,
     TrainEpochRequest,
     TrainStepRequest,
@@ -46,7 +47,7 @@ class NoCommand(IntEnum):
 # Of commands whose requests have one length only.
 REQUEST_BYTES = {
     CommandCode.HELLO: 0,
-    CommandCode.RESET: 0,
+    CommandCode.RESET: 1,
     CommandCode.START: 0,
     CommandCode.READ: 8,
     CommandCode.TRAIN_STEP: 3,
@@ -56,11 +57,16 @@ REQUEST_BYTES = {
     CommandCode.DATASET: 0,
     CommandCode.TRAIN_EPOCH: 2,
     CommandCode.EVALUATE: 0,
+    CommandCode.RUN: 6,
+    CommandCode.PROGRESS: 0,
+    CommandCode.STOP: 0,
+    CommandCode.ERASE: 8,
 }
 LENGTHS = [
     *[(command, length) for command, size in REQUEST_BYTES.items() for length in range(12) if length != size],
     *[(command, PAYLOAD_LIMIT) for command in REQUEST_BYTES],
     *[(CommandCode.WRITE, length) for length in range(WriteRequest.size())],
+    *[(CommandCode.STORE, length) for length in range(StoreRequest.size())],
     *[(CommandCode.LOAD, length) for length in (0, 1, ModelRecord.size() - 1, ModelRecord.size() + 1, PAYLOAD_LIMIT)],
 ]
 

@@ -29,6 +29,18 @@ def packed(run: Run) -> bytes:
     return pack_dataset(run.images, run.labels, run.images[:2], run.labels[:2])
 
 
+def with_orders(change: Callable[[bytes], bytes], *orders: list[int]) -> Callable[[bytes], bytes]:
+    """The same set with orders for detached runs, changed."""
+
+    def with_them(data: bytes) -> bytes:
+        head, body = DatasetRecord.unpack(data), data[DatasetRecord.size() :]
+        visits = b"".join(struct.pack(f"<{len(order)}H", *order) for order in orders)
+        whole = head._replace(epochs=len(orders)).pack() + body[:16] + visits + body[16:]
+        return change(whole)
+
+    return with_them
+
+
 with_room = pytest.mark.parametrize("device_engine", ["host", "board"], indirect=True)
 
 
@@ -71,6 +83,10 @@ DAMAGED: dict[str, Callable[[bytes], bytes]] = {
     "image size": sealed(b"", image_bytes=35),
     "one sample too few": sealed(b"", train=5),
     "more than there is room for": sealed(b"", train=2**32 - 1),
+    "an order's sample": with_orders(sealed(b""), [0, 1, 2, 3, 4, 5], [0, 1, 2, 3, 4, 6]),
+    "a bit of an order": with_orders(lambda data: data[:60] + bytes([data[60] ^ 1]) + data[61:], [0, 1, 2, 3, 4, 5]),
+    "more orders than there are": sealed(b"", epochs=1),
+    "more orders than there is room for": sealed(b"", epochs=2**32 - 1),
     "wraps": sealed(b"", train=2**31, test=2**31),
     "label": with_byte(0, 4),
     "high byte of a label": with_byte(15, 1),

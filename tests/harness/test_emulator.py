@@ -13,6 +13,7 @@ from priot_hil.harness.errors import EmulationStuck
 from priot_hil.reference.errors import InputError
 
 SECONDS = 20.0
+MASK64 = 2**64 - 1
 START_INSTRUCTIONS, START_CYCLES = 7, 16  # of start.S: six instructions before main, WFI behind it
 
 
@@ -89,6 +90,38 @@ def test_counts_do_not_depend_on_interruption() -> None:
         assert slices > 10
         assert (cut.instructions, cut.cycles) == (whole.instructions, whole.cycles)
         assert cut.registers == whole.registers
+
+
+def worked(sum_: int, rounds: int) -> int:
+    """The sum of busy.c after some rounds."""
+    for _ in range(rounds):
+        sum_ = sum_ + (sum_ << 7 & MASK64) + (sum_ >> 3) + 0xFFFFFFFF & MASK64
+        sum_ ^= 0x8000000000000001 if sum_ & 0x80000000 else 0
+    return sum_
+
+
+def test_a_core_at_work_is_interrupted() -> None:
+    """Its sum does not notice; bytes come a FIFO at a time, none while PRIMASK is set, and the same however sliced."""
+    data = bytes(range(200))
+    ends = []
+    for is_cut in (False, True):
+        with started("busy.c") as machine:
+            machine.feed(data)
+            while True:
+                try:
+                    assert machine.run(time.monotonic() if is_cut else soon()) is Stop.IDLE
+                    break
+                except EmulationStuck:
+                    assert is_cut
+            low, high, first, second, third = words(machine.take())
+            assert low | high << 32 == worked(1, 180_000)
+            assert 32 < first == second < third < 200
+            assert (first % 32, third % 32) == (0, 0)
+            assert machine.read(machine.symbols["bytes"], 200) == data
+            ends.append((machine.instructions, machine.cycles, first, third))
+    assert ends[0] == ends[1]
+    with started("busy.c") as machine:
+        assert words(ask(machine, b"g")) == [low, high, 1, 1, 1]
 
 
 def test_systick_and_timer_agree_with_the_count() -> None:

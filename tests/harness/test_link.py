@@ -8,9 +8,9 @@ from collections.abc import Callable
 import pytest
 
 from priot_hil.harness import link as link_module
-from priot_hil.harness.errors import LinkLost
+from priot_hil.harness.errors import LinkLost, LostReason
 from priot_hil.harness.frames import ENCODED_LIMIT, Received, cobs_encode, decode_frame
-from priot_hil.harness.link import MARGIN, TRIES, Link
+from priot_hil.harness.link import LAST_SEQUENCE, MARGIN, RESENDS, TRIES, Link
 from priot_hil.harness.protocol import VERSION, CommandCode, Frame, HelloResponse, KindCode, StatusCode
 
 Script = Callable[[Received], list[bytes]]
@@ -173,35 +173,100 @@ def test_a_status_is_an_answer(status: int) -> None:
     assert len(transport.requests) == 1
 
 
-@pytest.mark.parametrize("script", [silence, lambda request: [bad_frame(request)]], ids=["silence", "bad frame"])
-def test_a_link_is_lost_after_the_last_try(script: Script) -> None:
-    """The sentence names the device, the command and how long it was waited for."""
-    transport = Scripted(*[script] * 9)
-    with pytest.raises(LinkLost, match=r"^scripted did not answer train_step in 3 tries of 5 s$") as caught:
+LOST: dict[str, tuple[Script, int, str, LostReason]] = {
+    "silence": (silence, TRIES, r"^scripted did not answer train_step in 3 tries of 5 s$", LostReason.SILENCE),
+    "bad frames": (
+        lambda request: [bad_frame(request)],
+        RESENDS + 1,
+        rf"^scripted did not answer train_step: {RESENDS + 1} times something arrived damaged; look at the cable",
+        LostReason.DAMAGE,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", LOST)
+def test_a_link_is_lost_after_the_last_try(name: str) -> None:
+    """The sentence names the device, the command and how long it was waited for, or that the line damages frames."""
+    script, requests, sentence, reason = LOST[name]
+    transport = Scripted(*[script] * 2 * RESENDS)
+    with pytest.raises(LinkLost, match=sentence) as caught:
         Link(transport).request(CommandCode.TRAIN_STEP, b"abc", budget=3.0)
-    assert len(transport.requests) == TRIES
+    assert len(transport.requests) == requests
+    assert caught.value.reason == reason
     assert not isinstance(caught.value, Exception)
 
 
-def test_numbers_wrap() -> None:
-    """After 65535 comes 0, which a damaged request is answered with, too."""
-    transport = Scripted(hello, *[right] * 0xFFFF, lambda request: [bad_frame(request)], right, right)
+def test_damage_costs_no_try() -> None:
+    """A device that works on a request while noise is refused is asked once more, and waited for as long as it may."""
+    working: list[Script] = [lambda request: [bad_frame(request)], silence]
+    transport = Scripted(*working * (TRIES - 1), lambda request: [bad_frame(request)], right)
+    link = Link(transport)
+    before = time.monotonic()
+    assert link.request(CommandCode.TRAIN_STEP, b"abc", budget=100.0) == RIGHT
+    took = time.monotonic() - before
+    assert (link.retries, link.resends) == (TRIES - 1, TRIES)
+    patient = [deadline for deadline in transport.deadlines if deadline - before >= 100.0 + MARGIN]
+    assert len(patient) == 2 * len(transport.requests)  # each write, and the first read behind it
+    assert max(transport.deadlines) - before <= 100.0 + MARGIN + took
+
+
+class Blocked(Scripted):
+    """A port that takes no bytes."""
+
+    def write(self, data: bytes, deadline: float) -> None:
+        """Until the deadline."""
+        self.sent.append(data)
+        raise LinkLost("scripted did not take the bytes")
+
+
+def test_a_write_in_vain_ends_the_link() -> None:
+    """How much of it arrived is unknown, so it is not written again."""
+    transport = Blocked()
+    with pytest.raises(LinkLost, match="did not take the bytes") as caught:
+        Link(transport).request(CommandCode.STATE, b"")
+    assert len(transport.sent) == 1
+    assert caught.value.reason == LostReason.LINE
+
+
+def test_no_number_is_given_twice_in_a_session(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Behind the last one a new session begins, and goes on where the device still had the old one."""
+    assert LAST_SEQUENCE == 0xFFFF
+    last_sequence = 9
+    monkeypatch.setattr(link_module, "LAST_SEQUENCE", last_sequence)
+    sessions: list[int] = []
+
+    def renewed(request: Received) -> list[bytes]:
+        return [response(request, hello_payload(sessions[-1]), session=request.header.session)]
+
+    def first(request: Received) -> list[bytes]:
+        sessions.append(request.header.session)
+        return hello(request)
+
+    transport = Scripted(first, *[right] * last_sequence, renewed, right, right)
     link = Link(transport)
     link.hello()
-    for _ in range(0xFFFF + 2):
+    for _ in range(last_sequence + 2):
         assert link.request(CommandCode.STATE, b"") == RIGHT
-    assert [request.header.sequence for request in transport.requests][-4:] == [0xFFFF, 0, 0, 1]
+    *_, last, renewal, one, two = (request.header for request in transport.requests)
+    assert (last.sequence, renewal.sequence, one.sequence, two.sequence) == (last_sequence, 0, 1, 2)
+    assert last.session == sessions[0] != renewal.session == one.session == two.session
+    transport.scripts.extend([*[right] * (last_sequence - 2), hello])
+    for _ in range(last_sequence - 2):
+        link.request(CommandCode.STATE, b"")
+    with pytest.raises(LinkLost, match="scripted has restarted before state, or another host has spoken to it"):
+        link.request(CommandCode.STATE, b"")
 
 
 def test_a_slow_line_gets_the_time_it_needs() -> None:
-    """What bytes take at the line's rate, and what the command may take, are waited for on top of the margin."""
+    """One deadline for a request and its answer: what their bytes take, and the command, on top of the margin."""
     transport = Scripted(right)
     before = time.monotonic()
     Link(transport, bytes_per_second=10.0).request(CommandCode.STATE, b"x" * 100, budget=7.0)
     took = time.monotonic() - before
     write, read = (deadline - before - MARGIN for deadline in transport.deadlines[:2])
-    assert 11.6 <= write <= 12.2 + took  # 12 + 100 + 4 bytes, and what COBS and delimiters add
-    assert ENCODED_LIMIT / 10 + 7 <= read <= ENCODED_LIMIT / 10 + 7 + took
+    assert write == read
+    # 12 + 100 + 4 bytes, and what COBS and delimiters add
+    assert (116 + ENCODED_LIMIT) / 10 + 7 <= read <= (122 + ENCODED_LIMIT) / 10 + 7 + took
 
 
 class Babbling(Scripted):

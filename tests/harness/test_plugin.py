@@ -76,13 +76,17 @@ def test_an_unknown_device_ends_the_session(pytester: pytest.Pytester) -> None:
     result = pytester.runpytest_subprocess("--device", "host,here,there,here")
     said = result.stdout.str() + result.stderr.str()
     assert result.ret == 2
-    assert (
-        "error: device: expected names out of reference, host, emulator, process, rp2040py, rp2040py:usb, a port (/dev/ttyACM0, "
-        in said
-    )
+    assert f"error: device: expected names out of {known_names()}, " in said
     assert "with commas, got here, there; name one of them." in said
     assert "collected" not in said
     assert "Traceback" not in said
+
+
+def test_a_port_that_stands_apart_is_refused(pytester: pytest.Pytester) -> None:
+    """Pytest would look for its settings beside the port, and not find the project's."""
+    result = pytester.runpytest_subprocess("--device", "/dev/null")
+    assert result.ret == 2
+    assert "expected --device=/dev/null, got --device /dev/null; write it so" in result.stderr.str()
 
 
 @pytest.mark.parametrize("names", ["", " , "])
@@ -151,6 +155,7 @@ def test_a_slow_device_runs_the_short_tests(pytester: pytest.Pytester) -> None:
     )
     result = pytester.runpytest_subprocess("-v", "--device", "slow,reference")
     result.assert_outcomes(passed=4, deselected=1)
+    result.stdout.fnmatch_lines(["slow: 1 passed, 1 not in the short suite; on reference (1 tests)"])
     assert sorted(passed(result)) == ["test_long[reference]", "test_none", "test_short[reference]", "test_short[slow]"]
 
 
@@ -160,7 +165,48 @@ def test_a_missing_device_is_skipped_with_its_reason(pytester: pytest.Pytester) 
     pytester.makepyfile(TESTS)
     result = pytester.runpytest_subprocess("-rs", "--device", "missing,reference")
     result.assert_outcomes(passed=4, skipped=3)
-    result.stdout.fnmatch_lines(["SKIPPED*no device missing here: no such program"])
+    result.stdout.fnmatch_lines(["missing: 3 skipped (no missing here: no such program)", "reference: 3 passed; on *"])
+    result.stdout.fnmatch_lines(["SKIPPED*no missing here: no such program"])
+
+
+def test_a_lost_device_starts_anew_once_more_at_most(pytester: pytest.Pytester) -> None:
+    """One that is no board gets a fresh start after it was lost; where that fails, no other is tried."""
+    pytester.makeconftest(
+        """
+        from priot_hil.harness import devices
+        from priot_hil.harness.device_kinds import DeviceKind
+        from priot_hil.harness.errors import LinkLost
+
+        started = []
+
+        def start(options):
+            started.append(1)
+            print(f"start {len(started)}")
+            if len(started) == 3:
+                raise LinkLost("no third start")
+            return devices.open_process()
+
+        devices.DEVICES["process"] = DeviceKind(start)
+        """
+    )
+    pytester.makepyfile(
+        """
+        import pytest
+        from priot_hil.harness.errors import LinkLost
+        from priot_hil.harness.protocol import CommandCode
+
+        @pytest.mark.parametrize("number", range(6))
+        def test_it(engine, number):
+            engine.device.command(CommandCode.RESET, bytes(1))
+            if number in (1, 2):
+                raise LinkLost("a reason")
+        """
+    )
+    result = pytester.runpytest_subprocess("-s", "--device=process")
+    result.assert_outcomes(passed=1, failed=2, errors=3)
+    assert result.stdout.str().count("start 3") == 1
+    assert "start 4" not in result.stdout.str()
+    assert result.stdout.str().count("\nno third start") == 3
 
 
 def test_the_default_is_the_emulator(pytester: pytest.Pytester) -> None:

@@ -11,7 +11,7 @@ from priot_hil.harness.engines import DeviceEngine
 from priot_hil.harness.errors import DeviceRestarted, LinkLost
 from priot_hil.harness.frames import Received, decode_frame, encode_request
 from priot_hil.harness.link import Link
-from priot_hil.harness.protocol import CommandCode, HelloResponse, StatusCode
+from priot_hil.harness.protocol import CommandCode, HelloResponse, ResetRequest, RestartCode, StatusCode
 from priot_hil.harness.strategies import Run
 from priot_hil.harness.transports import Transport
 from priot_hil.reference.run import MethodKind
@@ -115,6 +115,16 @@ def test_a_new_session_ends_the_old_one(host: Host) -> None:
     assert host.status(6, 1) == RAN
 
 
+def test_a_late_hello_of_the_session_before_changes_nothing(host: Host) -> None:
+    """Nor do the requests that follow it, as late as it is."""
+    host.hello(5)
+    host.hello(6)
+    assert host.status(6, 1) == RAN
+    host.hello(5)
+    assert host.status(5, 1) == StatusCode.STALE_SESSION
+    assert host.status(6, 2) == RAN
+
+
 def test_session_0_only_asks(host: Host) -> None:
     """Who looks for devices disturbs nobody."""
     host.hello(5)
@@ -143,6 +153,6 @@ def test_a_restart_is_told(process: DeviceEngine, make_run: MakeRun) -> None:
     with pytest.raises(DeviceRestarted, match=r"has restarted before or during state \(cause: power on\)"):
         process.state_crc()
     process.load(run.model, run.method, run.state)
-    process.device.command(CommandCode.RESET)
+    process.device.command(CommandCode.RESET, ResetRequest(RestartCode.FIRMWARE).pack())
     assert process.device.hello.reset_cause == 1
     process.load(run.model, run.method, run.state)

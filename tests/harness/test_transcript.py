@@ -1,11 +1,9 @@
 """Transcripts: every byte, readable, bounded, and a device of their own when replayed."""
 
 import re
-import time
 from pathlib import Path
 
 import pytest
-from harness.serial_boards import golden
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -21,6 +19,7 @@ from priot_hil.harness.replay import replay
 from priot_hil.harness.transcript import KEPT_BYTES, KEPT_ENTRIES, Transcript, read_transcript
 from priot_hil.harness.transports.replay import exchanges
 from priot_hil.reference.errors import InputError
+from serial_boards import golden
 
 
 @pytest.fixture(autouse=True)
@@ -194,13 +193,12 @@ def test_devices_of_one_name_have_files_of_their_own(own_session: Path) -> None:
 
 def test_old_sessions_are_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The newest stay, and so does whatever is no session."""
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sessions, "KEPT", 3)
     monkeypatch.setattr(sessions, "_current", None)
-    base = tmp_path / "sessions"
     for day in range(1, 7):
-        (base / f"2025-01-0{day}T00-00-00").mkdir(parents=True)
-    (base / "MyTranscripts").mkdir()
-    sessions.use_session(base / time.strftime(sessions.NAME))
+        (tmp_path / "sessions" / f"2025-01-0{day}T00-00-00").mkdir(parents=True)
+    (tmp_path / "sessions" / "MyTranscripts").mkdir()
     current = sessions.session_folder()
-    left = sorted(path.name for path in base.iterdir())
+    left = sorted(path.name for path in (tmp_path / "sessions").iterdir())
     assert left == ["2025-01-05T00-00-00", "2025-01-06T00-00-00", current.name, "MyTranscripts"]

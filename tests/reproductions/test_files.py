@@ -5,8 +5,9 @@ import io
 import numpy as np
 import pytest
 
+from priot_hil.harness.files import write_aside
 from priot_hil.reference.errors import InputError
-from priot_hil.reproductions.files import pack, sha256, unpack, write_aside
+from priot_hil.reproductions.files import pack, sha256, unpack
 
 ARRAYS = {"meta": np.array("{}"), "w0": np.arange(-3, 3, dtype=np.int8).reshape(2, 3)}
 

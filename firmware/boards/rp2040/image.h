@@ -4,6 +4,8 @@
 
 #include <stdint.h>
 
+extern uint8_t __ramcode_start[], __ramcode_end[]; /* code that runs in SRAM in the flash image too... */
+extern const uint8_t __ramcode_load[];             /* ...and where it waits for start-up */
 extern uint32_t __bss_start[], __bss_end[];
 extern uint8_t __arena_start[], __arena_end[]; /* all SRAM that is left; 8-aligned */
 extern uint8_t __stack_top[];

@@ -34,6 +34,10 @@
 #define PADS_GPIO1 0x4001c008u
 #define PAD_INPUT_PULLED_UP 0x5au /* input, Schmitt trigger, pull-up, 4 mA: an open line reads as idle */
 
+#define GPIO_QSPI_SS_CTRL 0x4001800cu /* bits 9 and 8 override the output */
+#define QSPI_SS_LOW (2u << 8)
+#define QSPI_SS_HIGH (3u << 8)
+
 #define XOSC_CTRL 0x40024000u
 #define XOSC_STATUS 0x40024004u
 #define XOSC_STARTUP 0x4002400cu

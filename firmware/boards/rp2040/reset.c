@@ -75,6 +75,12 @@ _Noreturn void reset_to_loader(void) {
     restart(WHY_REQUESTED);
 }
 
+_Noreturn void reset_request_loader(void) {
+    uart_flush();
+    usb_flush();
+    reset_to_loader();
+}
+
 /* From priot_fault_entry: `frame` is where the core stacked r0-r3, r12, lr, pc and xpsr, if that is in SRAM at all. */
 _Noreturn void priot_fault_record(const uint32_t *frame);
 

@@ -13,6 +13,9 @@ const priot_fault *reset_fault(void);
 /* Starts the image anew, once both lines have sent what they hold. */
 _Noreturn void reset_request(void);
 
+/* The same, but as `reset_to_loader` does. */
+_Noreturn void reset_request_loader(void);
+
 /* Restarts as the bootrom's USB loader, which takes a new image; as the image where there is no bootrom. */
 _Noreturn void reset_to_loader(void);
 

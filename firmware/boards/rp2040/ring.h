@@ -30,6 +30,7 @@ static inline uint32_t ring_room(const ring *ring) {
 /* Puts a byte; only where there is room. */
 static inline void ring_put(ring *ring, uint8_t byte) {
     ring->bytes[ring->written & (ring->capacity - 1u)] = byte;
+    __asm volatile("" ::: "memory"); /* first the byte, then the word that says it is there */
     ring->written++;
 }
 
@@ -39,6 +40,7 @@ static inline bool ring_take(ring *ring, uint8_t *byte) {
         return false;
     }
     *byte = ring->bytes[ring->read & (ring->capacity - 1u)];
+    __asm volatile("" ::: "memory");
     ring->read++;
     return true;
 }

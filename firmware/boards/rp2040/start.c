@@ -1,6 +1,7 @@
 /* From the entry stub to main: memory as C expects it, and the vector table.
- * There is no .data to copy; the linker scripts refuse any. */
+ * There is no .data to copy; the linker scripts refuse any. Code that must not run from flash is copied. */
 #include "image.h"
+#include "memory.h"
 #include "uart.h"
 #include "usb_controller.h"
 #include "usb_registers.h"
@@ -35,6 +36,8 @@ _Noreturn void priot_start(void) {
     for (uint32_t *to = __bss_start; to < __bss_end; ++to) {
         *to = 0;
     }
+    memcpy(__ramcode_start, __ramcode_load, (size_t)(__ramcode_end - __ramcode_start));
+    __asm volatile("dsb\n isb" ::: "memory");
     main();
     for (;;) {
     }

@@ -8,8 +8,7 @@ enum {
     UNIQUE_ID_BYTES = 8
 };
 
-/* Reads it; zeros where there is none to be had: no bootrom to help, or a chip that does not answer. Call it before any
- * interrupt is enabled, and before the clocks are changed: for a millisecond nothing can be fetched from flash. */
+/* Reads it; zeros where the chip does not answer. After flash_start. */
 void unique_id_read(uint8_t id[UNIQUE_ID_BYTES]);
 
 #endif

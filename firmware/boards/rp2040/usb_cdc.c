@@ -1,6 +1,5 @@
 #include "usb_cdc.h"
 
-#include "clocks.h"
 #include "ring.h"
 #include "usb_registers.h"
 
@@ -8,7 +7,7 @@
 enum {
     RING_BYTES = 256,
     TOUCH_RATE = 1200,
-    PATIENCE_MS = 500
+    PATIENCE_FRAMES = 500
 };
 
 static ring received;
@@ -17,6 +16,8 @@ static uint8_t line_coding[USB_LINE_CODING_BYTES];
 static volatile bool is_configured, terminal_ready;
 static volatile bool is_sending; /* a packet waits for the host to fetch it */
 static volatile bool host_waits; /* no packet may come until the ring has room for one */
+
+static volatile uint32_t frames_left;
 
 static uint32_t lock(void) {
     uint32_t primask;
@@ -57,6 +58,14 @@ void usb_cdc_close(void) {
     usb_pipe_close(USB_DATA_OUT);
 }
 
+void usb_cdc_halt(usb_pipe pipe) {
+    if (pipe == USB_DATA_OUT) {
+        host_waits = false;
+    } else if (pipe == USB_DATA_IN) {
+        is_sending = true;
+    }
+}
+
 void usb_cdc_restart(usb_pipe pipe) {
     if (pipe == USB_DATA_OUT) {
         let_packet_come();
@@ -67,6 +76,12 @@ void usb_cdc_restart(usb_pipe pipe) {
 
 void usb_cdc_sent(void) {
     is_sending = false;
+}
+
+void usb_cdc_frame(void) {
+    if (frames_left > 0) {
+        frames_left--;
+    }
 }
 
 void usb_cdc_received(void) {
@@ -120,16 +135,23 @@ static bool is_open(void) {
     return is_configured && terminal_ready && usb_is_awake();
 }
 
-/* Waits until the pipe is free; false if the packet in it will not be fetched. */
+/* Waits, asleep, until the pipe is free; false if the packet in it will not be fetched. A bus with a host has a frame
+ * each millisecond, and one without falls asleep: either wakes the core. */
 static bool await_free_pipe(void) {
-    const uint64_t began = clocks_cycles();
-
-    while (is_sending) {
-        if (!is_open() || clocks_cycles() - began > PATIENCE_MS * 1000ull * CLOCK_MHZ) {
-            return false;
-        }
+    if (!is_sending) {
+        return true;
     }
-    return true;
+    frames_left = PATIENCE_FRAMES;
+    usb_watch_frames(true);
+    while (is_sending && is_open() && frames_left > 0) {
+        const uint32_t primask = lock();
+        if (is_sending && is_open()) {
+            __asm volatile("wfi" ::: "memory");
+        }
+        unlock(primask);
+    }
+    usb_watch_frames(false);
+    return !is_sending;
 }
 
 static bool send_packet(const uint8_t *bytes, uint32_t count) {

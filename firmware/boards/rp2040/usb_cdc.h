@@ -19,12 +19,16 @@ void usb_cdc_start(void);
 void usb_cdc_open(void);
 void usb_cdc_close(void);
 
-/* A pipe that the host had halted is free again, and empty. */
+/* The host halts a pipe: nothing may be put into it until it is free again, and empty. */
+void usb_cdc_halt(usb_pipe pipe);
 void usb_cdc_restart(usb_pipe pipe);
 
 /* A packet of the data pipes is done. */
 void usb_cdc_sent(void);
 void usb_cdc_received(void);
+
+/* A frame begins: a millisecond is over. */
+void usb_cdc_frame(void);
 
 /* The line coding: rate, stop bits, parity, data bits, as PSTN 1.2 packs them. */
 const uint8_t *usb_cdc_line_coding(void);
@@ -38,7 +42,7 @@ bool usb_is_empty(void);      /* no byte is waiting */
 bool usb_take(uint8_t *byte); /* takes the oldest byte; false if there is none */
 
 /* Returns when the controller has the last packet, or as soon as nobody will fetch it: the port is closed, the bus
- * asleep, or a packet lies there for half a second. The rest is dropped then. */
+ * asleep, or a packet lies there for half a second of frames. The rest is dropped then. */
 void usb_send(const uint8_t *bytes, size_t count);
 
 /* Returns when the host has fetched what was sent, or nobody will. */

@@ -48,7 +48,6 @@ static enum {
 
 static const uint8_t *answer; /* what is left of it */
 static uint32_t answer_bytes;
-static bool ends_short; /* an answer that is shorter than asked for ends with a short packet, if need be an empty one */
 static uint8_t small_answer[2];
 static uint8_t configuration, next_address;
 static uint32_t halted; /* a bit for each pipe */
@@ -69,13 +68,11 @@ static void send_part(void) {
     usb_pipe_send(USB_CONTROL_IN, answer, count);
     answer += count;
     answer_bytes -= count;
-    ends_short = ends_short && count == USB_PACKET_BYTES;
 }
 
 static bool reply(const usb_setup *setup, const uint8_t *bytes, uint32_t count) {
     answer = bytes;
     answer_bytes = count < setup->length ? count : setup->length;
-    ends_short = count < setup->length;
     stage = STAGE_ANSWER;
     send_part();
     return true;
@@ -121,6 +118,7 @@ static bool halt(uint32_t address, bool on) {
     }
     if (on) {
         halted |= 1u << pipe;
+        usb_cdc_halt(pipe);
         usb_pipe_stall(pipe);
     } else {
         halted &= ~(1u << pipe);
@@ -217,7 +215,7 @@ void usb_control_setup(const volatile uint8_t *packet) {
 }
 
 void usb_control_sent(void) {
-    if (stage == STAGE_ANSWER && (answer_bytes > 0 || ends_short)) {
+    if (stage == STAGE_ANSWER && answer_bytes > 0) {
         send_part();
     } else if (stage == STAGE_ANSWER) {
         stage = STAGE_STATUS;

@@ -82,6 +82,10 @@ void usb_interrupt(void) {
     if (status & USB_INT_CONNECTION) {
         CLEAR(USB_SIE_STATUS) = USB_SIE_CONNECTED;
     }
+    if (status & USB_INT_FRAME) {
+        (void)REGISTER(USB_FRAME); /* reading clears it */
+        usb_cdc_frame();
+    }
     if (status & USB_INT_SUSPEND) {
         CLEAR(USB_SIE_STATUS) = USB_SIE_SUSPENDED;
         awake = false;
@@ -114,6 +118,14 @@ void usb_interrupt(void) {
 
 bool usb_is_awake(void) {
     return awake;
+}
+
+void usb_watch_frames(bool on) {
+    if (on) {
+        SET(USB_INTE) = USB_INT_FRAME;
+    } else {
+        CLEAR(USB_INTE) = USB_INT_FRAME;
+    }
 }
 
 void usb_set_address(uint32_t address) {

@@ -37,6 +37,9 @@ void usb_interrupt(void);
 /* False after the host has let the bus fall silent: nothing can be sent. */
 bool usb_is_awake(void);
 
+/* Whether usb_cdc_frame is called at the begin of each frame. */
+void usb_watch_frames(bool on);
+
 /* The address from now on. */
 void usb_set_address(uint32_t address);
 

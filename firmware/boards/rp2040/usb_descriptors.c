@@ -16,7 +16,7 @@ enum {
     STRING_SERIAL = 3,
     CONFIGURATION_BYTES = 67,
     NOTIFY_BYTES = 8,
-    STRING_CHARACTERS = 31
+    STRING_CHARACTERS = 30
 };
 
 #define HALF(value) (value) & 0xff, (value) >> 8
@@ -106,6 +106,8 @@ static const uint8_t configuration_descriptor[] = {
 
 _Static_assert(sizeof device_descriptor == 18, "as its first byte says");
 _Static_assert(sizeof configuration_descriptor == CONFIGURATION_BYTES, "as its third byte says");
+_Static_assert(CONFIGURATION_BYTES % USB_PACKET_BYTES != 0 && 2 + 2 * STRING_CHARACTERS < USB_PACKET_BYTES,
+               "every answer ends with a short packet by itself");
 
 static char serial[2 * UNIQUE_ID_BYTES + 1];
 static uint8_t string[2 + 2 * STRING_CHARACTERS];

@@ -22,6 +22,7 @@
 #define USB_ADDRESS 0x50110000u
 #define USB_MAIN_CTRL 0x50110040u
 #define USB_MAIN_ENABLE 1u
+#define USB_FRAME 0x50110048u
 #define USB_SIE_CTRL 0x5011004cu
 #define USB_SIE_CONTROL_INTERRUPT (1u << 29) /* at each buffer of the control pipes */
 #define USB_SIE_PULL_UP (1u << 16)
@@ -42,6 +43,7 @@
 #define USB_POWER_OVERRIDE (1u << 2)
 #define USB_INTE 0x50110090u
 #define USB_INTS 0x50110098u
+#define USB_INT_FRAME (1u << 17)
 #define USB_INT_SETUP (1u << 16)
 #define USB_INT_RESUME (1u << 15)
 #define USB_INT_SUSPEND (1u << 14)

@@ -19,6 +19,8 @@ static bool fill_tlb(uc_engine *uc, uint64_t address64, uc_mem_type type, uc_tlb
     } else if (address - FLASH_BASE < FLASH_BYTES) {
         /* Writes are refused by the memory map, which knows their address. */
         entry->perms = m->pages[(SRAM_BYTES + address - FLASH_BASE) / PAGE_BYTES] | UC_PROT_WRITE;
+    } else if (address - ROM_CODE < PAGE_BYTES) {
+        entry->perms = UC_PROT_READ | UC_PROT_EXEC;
     } else {
         /* Unicorn probes the address that it is to stop at, EXC_RETURN, as if it were text. */
         entry->perms = UC_PROT_READ | UC_PROT_WRITE | (address >= 0xfffffc00u ? UC_PROT_EXEC : 0);
@@ -57,7 +59,7 @@ static uc_err hook(machine *m, int type, void *callback, uint64_t begin, uint64_
 }
 
 static uc_err map_memory(machine *m) {
-    uc_err error = m->api.mem_map_ptr(m->uc, 0, ROM_BYTES, UC_PROT_READ, m->rom);
+    uc_err error = m->api.mem_map_ptr(m->uc, 0, ROM_BYTES, UC_PROT_READ | UC_PROT_EXEC, m->rom);
     error = error ? error : m->api.mem_map_ptr(m->uc, SRAM_BASE, SRAM_BYTES, UC_PROT_ALL, m->sram);
     error = error ? error : m->api.mem_map_ptr(m->uc, FLASH_BASE, FLASH_BYTES, UC_PROT_READ | UC_PROT_EXEC, m->flash);
     return error ? error : peripheral_map(m);
@@ -115,7 +117,7 @@ machine *machine_open(void *const *functions, const uint8_t *pages, uint32_t ent
     m->entry = entry & ~1u;
     m->entry_sp = entry_sp;
     if (m->rom != NULL && m->sram != NULL && m->flash != NULL && m->blocks != NULL) {
-        memset(m->rom, 0, ROM_BYTES);
+        bootrom_fill(m->rom);
         memset(m->sram, 0, SRAM_BYTES);
         memset(m->flash, 0xff, FLASH_BYTES);
         uc_err error = open_unicorn(m);
@@ -184,6 +186,11 @@ bool machine_send(machine *m, const uint8_t *bytes, size_t count) {
 /* Hands the queue to the UART at once, whether or not its FIFO has room. */
 void machine_flood(machine *m) {
     uart_receive(m, false);
+}
+
+/* How often the firmware has changed flash. */
+uint64_t machine_flash_changes(const machine *m) {
+    return m->flash_changes;
 }
 
 uint32_t machine_unmodelled(const machine *m, uint32_t *addresses) {

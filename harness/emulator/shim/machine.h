@@ -8,6 +8,7 @@
 #include <unicorn/unicorn.h>
 
 #define ROM_BYTES 0x4000u
+#define ROM_CODE 0x400u /* the one page of it that may be executed */
 #define SRAM_BASE 0x20000000u
 #define SRAM_BYTES 0x42000u
 #define FLASH_BASE 0x10000000u
@@ -41,6 +42,7 @@ typedef enum {
     STOP_RESET = 2,  /* the firmware asked for a reset, which has been done */
     STOP_LOCKUP = 3, /* a fault that no handler could take */
     STOP_SLICE = 4,  /* the time given is over; may go on where it was */
+    STOP_INPUT = 5,  /* within machine_run only: bytes wait for a core that is busy */
 } machine_stop;
 
 /* What struck last; class FaultKind of machine.py. */
@@ -90,6 +92,17 @@ typedef struct {
     uint32_t interrupts; /* latched: receive timeout, transmit, overrun */
 } machine_uart;
 
+#define SSI_FIFO 16u
+typedef struct {
+    uint32_t arguments[4]; /* of the bootrom's function that runs */
+    uint32_t takes_commands;
+    uint32_t selected;
+    uint32_t position; /* bytes since it was selected */
+    uint32_t command;  /* the first of them */
+    uint32_t first, count;
+    uint8_t fifo[SSI_FIFO];
+} machine_flash_chip;
+
 /* Registers that are plain memory, kept by address, so that any peripheral may have some. */
 #define STORAGE_SLOTS 4096u
 typedef struct {
@@ -110,6 +123,8 @@ typedef struct {
     machine_fault fault;
     machine_counters counters;
     machine_uart uart;
+    machine_flash_chip chip;
+    uint64_t look_due; /* cycle at which the host's clock and queue are looked at next */
     uint32_t stored;
     stored_register storage[STORAGE_SLOTS];
 } machine_state;
@@ -138,6 +153,7 @@ typedef struct {
     uint32_t touched;                /* address of a refused access, or 0 */
     uint64_t now;                    /* cycles before the instruction that accesses TIMER or the core's registers */
     uint64_t attention;              /* cycles at which attend() is due */
+    uint64_t flash_changes;          /* how often the firmware has erased or written flash */
     double slice_end;                /* host clock, seconds */
     uint32_t unmodelled[UNMODELLED_KEPT];
     uint32_t unmodelled_count;
@@ -168,6 +184,12 @@ uint32_t core_read(machine *m, uint32_t offset);
 void core_write(machine *m, uint32_t offset, uint32_t value);
 uint32_t vector_table(machine *m);
 int pending_interrupt(machine *m);
+
+/* flash.c: the bootrom and the flash chip */
+void bootrom_fill(uint8_t rom[ROM_BYTES]);
+uint32_t ssi_read(machine *m, uint32_t offset, bool peek);
+void ssi_write(machine *m, uint32_t offset, uint32_t value);
+void flash_select(machine *m, uint32_t control);
 
 /* exceptions.c */
 bool exception_enter(machine *m, uint32_t number);

@@ -1,6 +1,6 @@
 /* The RP2040's peripherals as far as a firmware on its own needs them: resets, clocks, oscillator, PLLs, watchdog,
- * timer, pins as memory, UART0, a USB controller without a host, the core's registers. Anything else is memory too, and
- * noted as not modelled. */
+ * timer, pins as memory, UART0, the flash chip, a USB controller without a host, the core's registers. Anything else is
+ * memory too, and noted as not modelled. */
 #include "machine.h"
 
 #include <string.h>
@@ -11,6 +11,7 @@ enum {
     CLOCKS = 0x40008000,
     RESETS = 0x4000c000,
     IO_BANK0 = 0x40014000,
+    IO_QSPI = 0x40018000,
     PADS_BANK0 = 0x4001c000,
     XOSC = 0x40024000,
     PLL_SYS = 0x40028000,
@@ -153,7 +154,8 @@ static uint32_t read_word(machine *m, uint32_t address, bool peek) {
     case WATCHDOG:
         return *reg(m, address) | (address == WATCHDOG_TICK ? (*reg(m, address) & 0x200u) << 1 : 0u);
     case XIP_SSI:
-        return address == XIP_SSI + 0x28 ? 0x6u : *reg(m, address); /* SR: idle, room to send */
+        return ssi_read(m, address - XIP_SSI, peek);
+    case IO_QSPI:
     case IO_BANK0:
     case PADS_BANK0:
     case USB_MEMORY: /* a controller without a host: nothing ever happens on the bus */
@@ -181,6 +183,14 @@ static void write_word(machine *m, uint32_t address, uint32_t value) {
         watchdog_write(m, address, value);
         break;
     case XIP_SSI:
+        ssi_write(m, address - XIP_SSI, value);
+        break;
+    case IO_QSPI:
+        *reg(m, address) = value;
+        if (address == IO_QSPI + 0x0cu) { /* GPIO_QSPI_SS_CTRL */
+            flash_select(m, value);
+        }
+        break;
     case CLOCKS:
     case RESETS:
     case XOSC:
@@ -284,6 +294,7 @@ void peripheral_reset(machine *m) {
         *reg(m, WATCHDOG_REASON + 4u * i) = kept[i];
     }
     m->state.uart = (machine_uart){.count = 0};
+    m->state.chip = (machine_flash_chip){.count = 0};
     m->state.nvic_enabled = m->state.nvic_pending = 0;
     m->state.systick_zero = m->state.systick_wraps = 0;
     m->state.timer_high = 0;

@@ -18,7 +18,9 @@ enum {
     QEMU_EXCEPTION_EXIT = 8
 };
 #define WFI 0xbf30u
-#define ATTENTION_CYCLES 1000000u /* a few milliseconds of the host */
+/* A few milliseconds of the host. Looks are taken where the count passes a multiple of it, so that what a busy core
+ * receives does not depend on how its run was sliced. */
+#define LOOK_CYCLES 1000000u
 
 static double host_seconds(void) {
     struct timespec now;
@@ -37,10 +39,7 @@ void request_stop(machine *m, machine_stop why, uint64_t instructions_before) {
 }
 
 static void attend_later(machine *m) {
-    m->attention = m->state.counters.cycles + ATTENTION_CYCLES;
-    if (m->attention > m->state.watchdog_due) {
-        m->attention = m->state.watchdog_due;
-    }
+    m->attention = m->state.look_due < m->state.watchdog_due ? m->state.look_due : m->state.watchdog_due;
 }
 
 void attend(machine *m, uint64_t instructions_before) {
@@ -48,9 +47,12 @@ void attend(machine *m, uint64_t instructions_before) {
     if (state->counters.cycles >= state->watchdog_due) {
         *stored_value(m, 0x40058008u, 0) = 1u; /* WATCHDOG_REASON: its timer */
         request_stop(m, STOP_RESET, instructions_before);
+    } else if (state->depth == 0 && m->input.first < m->input.end) {
+        request_stop(m, STOP_INPUT, instructions_before);
     } else if (m->slice_end > 0 && host_seconds() > m->slice_end) {
         request_stop(m, STOP_SLICE, instructions_before);
     }
+    state->look_due = (state->counters.cycles / LOOK_CYCLES + 1) * LOOK_CYCLES;
     attend_later(m);
 }
 
@@ -67,6 +69,27 @@ void machine_reset(machine *m) {
     core_load(m);
 }
 
+static void take_interrupt(machine *m, int interrupt) {
+    m->state.nvic_pending &= ~(1u << interrupt);
+    if (!exception_enter(m, EXCEPTION_IRQ0 + (uint32_t)interrupt)) {
+        m->state.locked = 1;
+    }
+}
+
+/* A core at work, in thread mode, between two blocks: the next bytes of the queue reach the UART, and its interrupt is
+ * taken unless PRIMASK holds it back; then the bytes wait for the next look. */
+static void interrupt_work(machine *m) {
+    core_save(m);
+    if (m->state.registers[PRIMASK] & 1u) {
+        return;
+    }
+    uart_receive(m, true);
+    int interrupt = pending_interrupt(m);
+    if (interrupt >= 0) {
+        take_interrupt(m, interrupt);
+    }
+}
+
 /* Called behind a WFI. True when there is a reason to go on. PRIMASK does not keep the core waiting; the interrupt is
  * taken here even so, not at the CPSIE that follows: the firmware cannot tell, since it does nothing in between. */
 static bool wake(machine *m) {
@@ -77,10 +100,7 @@ static bool wake(machine *m) {
     }
     m->state.waiting = 0;
     if (m->state.depth == 0) { /* a handler that waits is not preempted by one of its own priority */
-        m->state.nvic_pending &= ~(1u << interrupt);
-        if (!exception_enter(m, EXCEPTION_IRQ0 + (uint32_t)interrupt)) {
-            m->state.locked = 1;
-        }
+        take_interrupt(m, interrupt);
     }
     return true;
 }
@@ -178,7 +198,7 @@ static machine_stop run_on(machine *m) {
 int machine_run(machine *m, double seconds) {
     machine_stop stop = STOP_NONE;
     m->slice_end = seconds > 0 ? host_seconds() + seconds : 0;
-    attend_later(m); /* even the shortest slice runs on for a while */
+    attend_later(m);
     while (stop == STOP_NONE) {
         if (m->state.locked) {
             stop = STOP_LOCKUP;
@@ -186,6 +206,10 @@ int machine_run(machine *m, double seconds) {
             stop = STOP_IDLE;
         } else if (!m->state.locked) {
             stop = run_on(m);
+        }
+        if (stop == STOP_INPUT) {
+            interrupt_work(m);
+            stop = STOP_NONE;
         }
     }
     return stop;

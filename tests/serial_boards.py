@@ -4,6 +4,7 @@ import contextlib
 import os
 import select
 import socket
+import sys
 import threading
 import time
 import tty
@@ -13,8 +14,11 @@ from pathlib import Path
 import serial
 from serial.rfc2217 import PortManager
 
-from priot_hil.harness.errors import LinkLost
+from priot_hil.harness.errors import EmulationStuck, LinkLost
+from priot_hil.harness.firmware import build
 from priot_hil.harness.transports import Transport
+from priot_hil.harness.transports.emulator import EmulatorTransport
+from priot_hil.harness.transports.process import ProcessTransport
 
 WAIT = 0.001
 
@@ -56,7 +60,7 @@ class PtyBoard:
                 continue
             if select.select([self._master], [], [], WAIT)[0]:
                 self.transport.write(os.read(self._master, 4096), time.monotonic() + 5)
-            with contextlib.suppress(LinkLost):
+            with contextlib.suppress(LinkLost, EmulationStuck):  # a board that is busy goes on in the next round
                 while data := self.transport.read(time.monotonic() + WAIT):
                     os.write(self._master, data)
 
@@ -111,4 +115,19 @@ def served(path: str, rfc2217: bool) -> Iterator[str]:
 
 def golden(number: int) -> Path:
     """One of the golden capsules."""
-    return next((Path(__file__).parent.parent / "capsules" / "golden").glob(f"{number:03}_*.npz"))
+    return next((Path(__file__).parent / "capsules" / "golden").glob(f"{number:03}_*.npz"))
+
+
+def main() -> None:
+    """A board as a process of its own: says its port and its build, and lives until its input ends."""
+    is_process = sys.argv[1:] == ["process"]
+    board = PtyBoard(
+        ProcessTransport(build("host").process) if is_process else EmulatorTransport(build("rp2040").ram.elf)
+    )
+    print(board.path, flush=True)
+    sys.stdin.read()
+    board.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,110 @@
+"""What a chaos campaign has found: counted, written as it goes on, and said in a few lines."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from priot_hil.reference.errors import InputError
+
+
+@dataclass(frozen=True)
+class Campaign:
+    """What decides each run.
+
+    Attributes:
+        device: "process" or "emulator".
+        build: Of the firmware.
+        seed: Of all runs.
+        faults: Planned for a run at most.
+    """
+
+    device: str
+    build: str
+    seed: int
+    faults: int
+
+
+@dataclass
+class Tally:
+    """How runs ended; each counter by its own names."""
+
+    runs: int = 0
+    exact: int = 0
+    retries: int = 0
+    resends: int = 0
+    lost: Counter[str] = field(default_factory=Counter)
+    faults: Counter[str] = field(default_factory=Counter)
+    broken: Counter[str] = field(default_factory=Counter)  # "wrong", "hang"; must stay empty
+    smallest: list[str] = field(default_factory=list)  # a broken case of a chunk, shrunk, and what was wrong
+
+    def add(self, other: "Tally") -> None:
+        """Counts another one's runs in."""
+        self.runs += other.runs
+        self.exact += other.exact
+        self.retries += other.retries
+        self.resends += other.resends
+        self.lost += other.lost
+        self.faults += other.faults
+        self.broken += other.broken
+        self.smallest += other.smallest
+
+
+def report(total: Tally, campaign: Campaign) -> Iterator[str]:
+    """The figures, for people."""
+
+    def listed(counter: Counter[str]) -> str:
+        return ", ".join(f"{name} {count:,}" for name, count in sorted(counter.items())) or "none"
+
+    yield f"{total.runs:,} runs on {campaign.device}, up to {campaign.faults} faults each, seed {campaign.seed}"
+    yield f"  faults met (> to the device, < to the host): {total.faults.total():,}: {listed(total.faults)}"
+    yield f"  requests sent again: {total.retries:,} after a deadline, {total.resends:,} after damage"
+    yield f"  exact to the end: {total.exact:,}; link lost: {total.lost.total():,}: {listed(total.lost)}"
+    yield f"  wrong results: {total.broken['wrong']}, hangs: {total.broken['hang']}"
+    if total.smallest:
+        case, wrong = min(zip(total.smallest[::2], total.smallest[1::2], strict=True), key=lambda found: len(found[0]))
+        yield f"  the smallest that breaks the promise: {wrong}"
+        yield f"  replay: ./run invoke chaos --device {campaign.device} --case '{case}'"
+
+
+def read_chunks(path: Path, campaign: Campaign) -> dict[int, Tally]:
+    """What an earlier, interrupted campaign has done; nothing where it was another one."""
+    try:
+        found = json.loads(path.read_text())
+        if found["campaign"] != vars(campaign):
+            return {}
+        return {int(index): tally_from_json(tally) for index, tally in found["chunks"].items()}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+
+
+def tally_from_json(content: dict[str, Any]) -> Tally:
+    """A tally as it was written."""
+    counters = {name: Counter(content[name]) for name in ("lost", "faults", "broken")}
+    return Tally(**(content | counters))
+
+
+def write_chunks(path: Path, campaign: Campaign, chunks: dict[int, Tally]) -> None:
+    """Writes all that is done, and the sum.
+
+    Raises:
+        InputError: The file cannot be written.
+    """
+    total = Tally()
+    for tally in chunks.values():
+        total.add(tally)
+    content = {
+        "campaign": vars(campaign),
+        "total": vars(total),
+        "chunks": {index: vars(tally) for index, tally in sorted(chunks.items())},
+    }
+    aside = path.with_suffix(".part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        aside.write_text(json.dumps(content) + "\n")
+        aside.replace(path)
+    except OSError as error:
+        do = "choose a folder that can be written and has room"
+        raise InputError.about(str(path), expected="a file that can be written", got=str(error), do=do) from error
