@@ -176,5 +176,16 @@ def _report(campaign: Campaign, coverage: Coverage | None) -> None:
         )
         return
     for name, lines in coverage.items():
-        missed = f", never {', '.join(map(str, lines.missed))}" if lines.missed else ""
+        missed = f", never {_ranges(lines.missed)}" if lines.missed else ""
         print(f"    {name:<24} {lines.count - len(lines.missed):>4} of {lines.count:>4} lines{missed}")
+
+
+def _ranges(numbers: tuple[int, ...]) -> str:
+    """Ascending numbers, neighbours as one range: "7, 10-12"."""
+    parts: list[list[int]] = []
+    for number in numbers:
+        if parts and parts[-1][1] == number - 1:
+            parts[-1][1] = number
+        else:
+            parts.append([number, number])
+    return ", ".join(str(first) if first == last else f"{first}-{last}" for first, last in parts)

@@ -10,6 +10,9 @@
 
 enum {
     ARENA_BYTES = 16 << 10,
+    FLASH_BYTES = 2 * PRIOT_SECTOR_BYTES, /* at first */
+    FLASH_LIMIT = 1 << 16,
+    STEPS_BETWEEN = 3, /* of a detached run between two pieces */
     TENSORS = 16 * PRIOT_MAX_STAGES,
     ANSWER_BYTES = 2 * PRIOT_FRAME_ENCODED_LIMIT
 };
@@ -46,8 +49,9 @@ typedef struct {
     priot_model model;
     priot_trace trace[PRIOT_MAX_STAGES];
     priot_dataset dataset;
+    priot_run run;
     uint32_t session, previous_session;
-    uint8_t arena[ARENA_BYTES];
+    uint8_t arena[ARENA_BYTES], flash[FLASH_LIMIT];
 } snapshot;
 
 static priot_board board;
@@ -60,7 +64,7 @@ static stream answers[WITNESS_LINES], kept; /* kept: the answer to the last requ
 static int has_reset;
 
 /* What the device must believe. */
-static uint32_t session;
+static uint32_t session, previous_session;
 static uint16_t last_sequence;
 
 static const uint8_t build_id[PRIOT_BUILD_ID_BYTES] = {1};
@@ -92,6 +96,17 @@ static void reset(void) {
     has_reset = 1;
 }
 
+/* NOR flash: writing only clears bits. */
+static void erase(uint32_t offset, uint32_t bytes) {
+    memset(flash + offset, 0xff, bytes);
+}
+
+static void store(uint32_t offset, const uint8_t *bytes, uint32_t count) {
+    for (uint32_t i = 0; i < count; ++i) {
+        flash[offset + i] &= bytes[i];
+    }
+}
+
 static uint64_t count_cycles(void) {
     static uint64_t cycles;
     return cycles += 1000;
@@ -107,7 +122,7 @@ static void guard(void) {
 
 static void start_device(void) {
     laid_out.count = planned.count = 0;
-    session = 0;
+    session = previous_session = 0;
     last_sequence = 0;
     kept.count = 0;
     priot_device_init(device, &board, arena, ARENA_BYTES);
@@ -119,14 +134,20 @@ void witness_begin(unsigned differences) {
         .name = "fuzz",
         .build_id = build_id,
         .unique_id = unique_id,
-        .capabilities = PRIOT_CAPABILITY_DATASET,
+        .capabilities = PRIOT_CAPABILITY_DATASET | PRIOT_CAPABILITY_STORE | PRIOT_CAPABILITY_RUN,
         .fault = differences & WITNESS_FAULTED ? &fault : NULL,
         .cycles = differences & WITNESS_CYCLES ? count_cycles : NULL,
         .reset = differences & WITNESS_NO_RESET ? NULL : reset,
+        .reset_to_loader = differences & WITNESS_NO_LOADER ? NULL : reset,
+        .erase = erase,
+        .store = store,
     };
     device = malloc(sizeof *device);
     arena = malloc(ARENA_BYTES);
-    flash = NULL;
+    flash = malloc(FLASH_BYTES);
+    memset(flash, 0xff, FLASH_BYTES);
+    board.dataset = flash;
+    board.dataset_bytes = FLASH_BYTES;
     has_reset = 0;
     static void (*const send[WITNESS_LINES])(const uint8_t *, size_t) = {send_on_first, send_on_second};
     for (unsigned i = 0; i < WITNESS_LINES; ++i) {
@@ -147,8 +168,11 @@ void witness_end(void) {
 }
 
 void witness_flash(const uint8_t *bytes, size_t count) {
+    if (device->run.is_active || count > FLASH_LIMIT) {
+        return; /* nobody takes the flash from a board that works on it */
+    }
     /* A board's flash stays in place; here it moves, so a set that was found before must not be used again. */
-    device->dataset = (priot_dataset){NULL, NULL, 0, 0, 0};
+    device->dataset = PRIOT_NO_DATASET;
     free(flash);
     flash = malloc(count + (count == 0));
     memcpy(flash, bytes, count);
@@ -208,6 +232,8 @@ static void take_snapshot(snapshot *to) {
     memcpy(&to->model, &engine->model, sizeof to->model);
     memcpy(to->trace, engine->trace, sizeof to->trace);
     memcpy(&to->dataset, &device->dataset, sizeof to->dataset);
+    memcpy(&to->run, &device->run, sizeof to->run);
+    memcpy(to->flash, flash, board.dataset_bytes);
     to->session = device->session;
     to->previous_session = device->previous_session;
     for (size_t i = 0; i < laid_out.count; ++i) {
@@ -231,6 +257,10 @@ static void require_nothing_changed(void) {
     }
 }
 
+static void require_flash_unchanged(void) {
+    REQUIRE(memcmp(before.flash, flash, board.dataset_bytes) == 0, "a request that was not run changed the flash");
+}
+
 /* Whether a command may change what is learned. */
 static int may_learn(uint8_t command) {
     switch (command) {
@@ -240,6 +270,11 @@ static int may_learn(uint8_t command) {
     case PRIOT_COMMAND_STATE:
     case PRIOT_COMMAND_DATASET:
     case PRIOT_COMMAND_EVALUATE:
+    case PRIOT_COMMAND_ERASE:
+    case PRIOT_COMMAND_STORE:
+    case PRIOT_COMMAND_RUN: /* it starts later */
+    case PRIOT_COMMAND_PROGRESS:
+    case PRIOT_COMMAND_STOP:
         return 0;
     default:
         return 1;
@@ -282,6 +317,9 @@ static void check_run(unsigned line, const uint8_t *request, uint32_t learned_be
     last_sequence = (uint16_t)priot_get_u16(request + PRIOT_FRAME_SEQUENCE);
     if (status != PRIOT_STATUS_OK) {
         require_nothing_changed();
+        if (status != PRIOT_STATUS_BAD_FLASH) { /* which says that it was written, and not as asked */
+            require_flash_unchanged();
+        }
     } else if (!may_learn(command)) {
         REQUIRE(learned() == learned_before, "a command that only looks changed what is learned");
     }
@@ -297,7 +335,8 @@ static void check_aside(unsigned line, const uint8_t *request, size_t payload, i
                 "a request of no place in the session was not refused as such");
     } else {
         REQUIRE(status == (payload == 0 ? PRIOT_STATUS_OK : PRIOT_STATUS_BAD_LENGTH), "a hello was not answered");
-        if (payload == 0 && named != 0 && named != session) {
+        if (payload == 0 && named != 0 && named != session && named != previous_session) {
+            previous_session = session;
             session = named;
             last_sequence = (uint16_t)priot_get_u16(request + PRIOT_FRAME_SEQUENCE);
             kept.count = 0;
@@ -306,6 +345,7 @@ static void check_aside(unsigned line, const uint8_t *request, size_t payload, i
         }
     }
     require_nothing_changed();
+    require_flash_unchanged();
 }
 
 /* The device has a piece in full and has answered it. */
@@ -370,5 +410,7 @@ void witness_send(unsigned line, const uint8_t *piece, size_t count, int ends) {
         has_reset = 0;
         board.reset_cause = PRIOT_RESET_REQUESTED;
         start_device();
+    }
+    for (int i = 0; i < STEPS_BETWEEN && priot_device_work(device); ++i) {
     }
 }
