@@ -89,8 +89,17 @@ def program(firmware: FuzzFirmware, target: str) -> Path:
     return firmware.frames if target == "frames" else firmware.commands
 
 
-def search(firmware: FuzzFirmware, target: str, corpus: Path, seconds: int) -> Campaign:
+def search(
+    firmware: FuzzFirmware, target: str, corpus: Path, seconds: int, minimise_seconds: int = MINIMISE_SECONDS
+) -> Campaign:
     """Run a target until its time is up, it finds something or the user interrupts; the corpus grows.
+
+    Args:
+        firmware: The fuzzer's build.
+        target: "frames" or "commands".
+        corpus: The folder that is read and grows.
+        seconds: Of searching.
+        minimise_seconds: Of making a find smaller; 0: it is kept as it is.
 
     Raises:
         KeyboardInterrupt: After the fuzzer has ended.
@@ -108,7 +117,7 @@ def search(firmware: FuzzFirmware, target: str, corpus: Path, seconds: int) -> C
         spent = _number(r"Done \d+ runs in (\d+) second", said) or seconds
         edges = max(map(int, re.findall(r"\bcov: (\d+)", said)), default=0)
         if finds:
-            data = minimise(path, finds[0])
+            data = minimise(path, finds[0], minimise_seconds) if minimise_seconds else finds[0].read_bytes()
             executions = executions or max(map(int, re.findall(r"^#(\d+)", said, re.MULTILINE)), default=0)
             return Campaign(target, executions, spent, edges, (data, _reason(said)))
     if interrupted:
@@ -119,11 +128,11 @@ def search(firmware: FuzzFirmware, target: str, corpus: Path, seconds: int) -> C
     return Campaign(target, executions, spent, edges, None)
 
 
-def minimise(path: Path, find: Path) -> bytes:
-    """The shortest input that still breaks the firmware, as far as libFuzzer gets in MINIMISE_SECONDS."""
+def minimise(path: Path, find: Path, seconds: int) -> bytes:
+    """The shortest input that still breaks the firmware, as far as libFuzzer gets in `seconds`."""
     shortest = find.read_bytes()
     smaller = find.with_name("smaller")
-    options = ["-minimize_crash=1", f"-max_total_time={MINIMISE_SECONDS}", f"-exact_artifact_path={smaller}"]
+    options = ["-minimize_crash=1", f"-max_total_time={seconds}", f"-exact_artifact_path={smaller}"]
     _run(path, find.parent, [*options, str(find)])
     return smaller.read_bytes() if smaller.exists() and smaller.stat().st_size else shortest
 
