@@ -77,8 +77,10 @@ def fuzz(seconds: int, target: str = "", preset: str = "fuzz") -> int:
     for name in (target,) if target else TARGETS:
         print(f"{name}: {seconds} s", file=sys.stderr, flush=True)
         campaign = search(firmware, name, folders[name], seconds)
-        _report(campaign, measure(firmware.clang, program(firmware, name), folders[name]))
-        if campaign.find is not None:
+        _report(campaign)
+        if campaign.find is None:
+            _report_lines(measure(firmware.clang, program(firmware, name), folders[name]))
+        else:
             found = True
             print(f"    {campaign.find[1]}\n    kept as {keep(name, campaign.find[0]).relative_to(ROOT)}")
     return FOUND if found else 0
@@ -175,14 +177,15 @@ def _number(pattern: str, said: str) -> int:
     return int(found[1]) if found else 0
 
 
-def _report(campaign: Campaign, coverage: Coverage | None) -> None:
+def _report(campaign: Campaign) -> None:
     rate = campaign.executions // max(1, campaign.seconds)
     finds = "1 find" if campaign.find else "nothing found"
     print(f"{campaign.target}: {campaign.executions:,} executions, {rate:,} a second, {campaign.edges} edges, {finds}")
+
+
+def _report_lines(coverage: Coverage | None) -> None:
     if coverage is None:
-        print(
-            "    lines: not counted; a find stood in the corpus, or this clang's llvm-cov and llvm-profdata are missing"
-        )
+        print("    lines: not counted, since this clang's llvm-cov and llvm-profdata are not installed")
         return
     for name, lines in coverage.items():
         missed = f", never {_ranges(lines.missed)}" if lines.missed else ""

@@ -31,8 +31,7 @@ def measure(clang: Path, program: Path, corpus: Path) -> Coverage | None:
         corpus: A folder of inputs that do not break it.
 
     Returns:
-        The lines of each source of ROOMS; None where llvm-cov or llvm-profdata is missing, or an input broke the
-        program, so that it wrote no counts.
+        The lines of each source of ROOMS; None where llvm-cov or llvm-profdata is missing.
     """
     profdata, cov = tool_beside(clang, "llvm-profdata"), tool_beside(clang, "llvm-cov")
     if profdata is None or cov is None:
@@ -41,9 +40,7 @@ def measure(clang: Path, program: Path, corpus: Path) -> Coverage | None:
         raw, merged = Path(folder) / "raw", Path(folder) / "merged"
         environment = os.environ | {"LLVM_PROFILE_FILE": str(raw)}
         command = [str(program), "-runs=0", f"-artifact_prefix={folder}/", str(corpus)]
-        subprocess.run(command, env=environment, capture_output=True, check=False)
-        if not raw.exists():
-            return None
+        subprocess.run(command, env=environment, capture_output=True, check=True)
         subprocess.run([profdata, "merge", "-o", merged, raw], capture_output=True, check=True)
         export = [str(cov), "export", "-format=lcov", f"-instr-profile={merged}", str(program)]
         return parse(subprocess.run(export, capture_output=True, text=True, check=True).stdout)

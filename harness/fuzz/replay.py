@@ -6,7 +6,7 @@ from pathlib import Path
 
 from priot_hil.harness.firmware import build
 from priot_hil.harness.frames import Received, decode_frame
-from priot_hil.harness.protocol import CommandCode, KindCode, StatusCode
+from priot_hil.harness.protocol import CommandCode, KindCode, ReadRequest, StatusCode, TensorCode
 from priot_hil.harness.transports.process import ProcessTransport
 
 from .records import WAY_MASK, Framer, Record, Way, dataset_of
@@ -14,6 +14,8 @@ from .records import WAY_MASK, Framer, Record, Way, dataset_of
 FLASH_BYTES = 1 << 16
 SECONDS = 10.0
 FORGETS = (CommandCode.DATASET, CommandCode.ERASE, CommandCode.STORE)
+# Asked at the end: whether a model is loaded and started, and what it has learned.
+PROBES = (Record(CommandCode.READ, ReadRequest(TensorCode.IMAGE, 0, 0, 1).pack()), Record(CommandCode.STATE))
 
 
 class PromiseBroken(Exception):
@@ -77,6 +79,7 @@ def replay_commands(records: list[Record]) -> None:
     Raises:
         PromiseBroken: They have others, or one has none.
     """
+    records = [*records, *PROBES]
     answers = _answers(records)
     if any(record.command == CommandCode.RUN for record in records):
         return
