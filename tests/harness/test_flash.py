@@ -116,7 +116,7 @@ class BoardWithLoader:
         """Holds nothing."""
 
     def _boot(self, machine: BootedRp2040) -> None:
-        machine.run(time.monotonic() + 30)
+        machine.run(1.0)
         self._inner = Rp2040pyTransport(machine)
         machine.wires.append(self)
 
