@@ -19,10 +19,10 @@ typedef struct {
 
 static void *take(allocator *arena, uint64_t count, size_t size) {
     /* Sizes are powers of two and the base is aligned to 8. */
-    const uint64_t alignment = PRIOT_GUARD_BYTES > size ? PRIOT_GUARD_BYTES : size;
+    const uint64_t guard = PRIOT_GUARD_BYTES, alignment = guard > size ? guard : size;
     arena->used = (arena->used + alignment - 1) & ~(alignment - 1);
     void *memory = arena->base != NULL ? arena->base + arena->used : NULL;
-    arena->used += count * size + PRIOT_GUARD_BYTES;
+    arena->used += count * size + guard;
     if (memory != NULL) {
         priot_guard_tensor(memory, (size_t)(count * size));
     }

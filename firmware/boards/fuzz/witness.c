@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "codec.h"
 #include "priot_device.h"
 #include "priot_guard.h"
 
@@ -188,41 +189,6 @@ uint16_t witness_next_sequence(void) {
     return (uint16_t)(last_sequence + 1);
 }
 
-uint32_t witness_crc32(const uint8_t *bytes, size_t count) {
-    uint32_t crc = 0xffffffffu;
-    for (size_t i = 0; i < count; ++i) {
-        crc ^= bytes[i];
-        for (int bit = 0; bit < 8; ++bit) {
-            crc = crc >> 1 ^ (0xedb88320u & -(crc & 1));
-        }
-    }
-    return ~crc;
-}
-
-/* Undoes COBS and checks what every frame has; returns the length of its payload, or -1. */
-static long decode(const uint8_t *piece, size_t count, uint8_t *frame) {
-    size_t at = 0, length = 0;
-    while (at < count) {
-        const size_t code = piece[at];
-        if (code > count - at || length + code > PRIOT_FRAME_DECODED_LIMIT + 1) {
-            return -1;
-        }
-        memcpy(frame + length, piece + at + 1, code - 1);
-        length += code - 1;
-        at += code;
-        if (code != 0xff && at < count) {
-            frame[length++] = 0;
-        }
-    }
-    const size_t around = PRIOT_FRAME_BYTES + PRIOT_FRAME_CRC_BYTES;
-    if (length < around || length > around + PRIOT_PAYLOAD_LIMIT || frame[PRIOT_FRAME_VERSION] != PRIOT_VERSION ||
-        priot_get_u16(frame + PRIOT_FRAME_LENGTH) != length - around ||
-        priot_get_u32(frame + length - 4) != witness_crc32(frame, length - 4)) {
-        return -1;
-    }
-    return (long)(length - around);
-}
-
 static void take_snapshot(snapshot *to) {
     const priot_engine *engine = &device->engine;
     memset(to, 0, offsetof(snapshot, arena));
@@ -287,14 +253,14 @@ static uint32_t learned(void) {
 
 /* Checks the answer's form, and returns its status. `request` is NULL where none could be read. */
 static priot_status check_answer(unsigned line, const uint8_t *request) {
-    static uint8_t frame[PRIOT_FRAME_DECODED_LIMIT + 2];
+    static uint8_t frame[CODEC_FRAME_BYTES];
     static const uint8_t nobody[PRIOT_FRAME_BYTES];
     const stream *answer = &answers[line];
     const uint8_t *whose = request != NULL ? request : nobody;
     const uint8_t *end = answer->count > 2 ? memchr(answer->bytes + 1, 0, answer->count - 1) : NULL;
     REQUIRE(answer->count > 2 && answer->bytes[0] == 0 && end == answer->bytes + answer->count - 1,
             "an answer is not one piece between two zero bytes");
-    const long payload = decode(answer->bytes + 1, answer->count - 2, frame);
+    const long payload = codec_decode(answer->bytes + 1, answer->count - 2, frame);
     REQUIRE(payload >= 0, "an answer is no frame");
     REQUIRE(frame[PRIOT_FRAME_KIND] == PRIOT_KIND_RESPONSE, "an answer is no response");
     REQUIRE(frame[PRIOT_FRAME_COMMAND] == whose[PRIOT_FRAME_COMMAND] &&
@@ -368,7 +334,7 @@ static void check_piece(unsigned line, const uint8_t *request, long payload, uin
 }
 
 void witness_send(unsigned line, const uint8_t *piece, size_t count, int ends) {
-    static uint8_t request[PRIOT_FRAME_DECODED_LIMIT + 2];
+    static uint8_t request[CODEC_FRAME_BYTES];
     for (unsigned i = 0; i < WITNESS_LINES; ++i) {
         answers[i].count = 0;
     }
@@ -379,7 +345,7 @@ void witness_send(unsigned line, const uint8_t *piece, size_t count, int ends) {
     if (!ends) {
         return;
     }
-    const long payload = decode(piece, count, request);
+    const long payload = codec_decode(piece, count, request);
     const uint32_t learned_before = learned();
     take_snapshot(&before);
     planned.count = 0;

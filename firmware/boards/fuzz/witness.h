@@ -37,7 +37,4 @@ void witness_flash(const uint8_t *bytes, size_t count);
 uint32_t witness_session(void);
 uint16_t witness_next_sequence(void);
 
-/* CRC-32 as in zlib, not the firmware's. */
-uint32_t witness_crc32(const uint8_t *bytes, size_t count);
-
 #endif
