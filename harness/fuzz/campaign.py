@@ -77,8 +77,10 @@ def fuzz(seconds: int, target: str = "", preset: str = "fuzz") -> int:
     for name in (target,) if target else TARGETS:
         print(f"{name}: {seconds} s", file=sys.stderr, flush=True)
         campaign = search(firmware, name, folders[name], seconds)
-        _report(campaign, measure(firmware.clang, program(firmware, name), folders[name]))
-        if campaign.find is not None:
+        _report(campaign)
+        if campaign.find is None:
+            _report_lines(measure(firmware.clang, program(firmware, name), folders[name]))
+        else:
             found = True
             print(f"    {campaign.find[1]}\n    kept as {keep(name, campaign.find[0]).relative_to(ROOT)}")
     return FOUND if found else 0
@@ -89,8 +91,17 @@ def program(firmware: FuzzFirmware, target: str) -> Path:
     return firmware.frames if target == "frames" else firmware.commands
 
 
-def search(firmware: FuzzFirmware, target: str, corpus: Path, seconds: int) -> Campaign:
+def search(
+    firmware: FuzzFirmware, target: str, corpus: Path, seconds: int, minimise_seconds: int = MINIMISE_SECONDS
+) -> Campaign:
     """Run a target until its time is up, it finds something or the user interrupts; the corpus grows.
+
+    Args:
+        firmware: The fuzzer's build.
+        target: "frames" or "commands".
+        corpus: The folder that is read and grows.
+        seconds: Of searching.
+        minimise_seconds: Of making a find smaller; 0: it is kept as it is.
 
     Raises:
         KeyboardInterrupt: After the fuzzer has ended.
@@ -108,7 +119,7 @@ def search(firmware: FuzzFirmware, target: str, corpus: Path, seconds: int) -> C
         spent = _number(r"Done \d+ runs in (\d+) second", said) or seconds
         edges = max(map(int, re.findall(r"\bcov: (\d+)", said)), default=0)
         if finds:
-            data = minimise(path, finds[0])
+            data = minimise(path, finds[0], minimise_seconds) if minimise_seconds else finds[0].read_bytes()
             executions = executions or max(map(int, re.findall(r"^#(\d+)", said, re.MULTILINE)), default=0)
             return Campaign(target, executions, spent, edges, (data, _reason(said)))
     if interrupted:
@@ -119,11 +130,11 @@ def search(firmware: FuzzFirmware, target: str, corpus: Path, seconds: int) -> C
     return Campaign(target, executions, spent, edges, None)
 
 
-def minimise(path: Path, find: Path) -> bytes:
-    """The shortest input that still breaks the firmware, as far as libFuzzer gets in MINIMISE_SECONDS."""
+def minimise(path: Path, find: Path, seconds: int) -> bytes:
+    """The shortest input that still breaks the firmware, as far as libFuzzer gets in `seconds`."""
     shortest = find.read_bytes()
     smaller = find.with_name("smaller")
-    options = ["-minimize_crash=1", f"-max_total_time={MINIMISE_SECONDS}", f"-exact_artifact_path={smaller}"]
+    options = ["-minimize_crash=1", f"-max_total_time={seconds}", f"-exact_artifact_path={smaller}"]
     _run(path, find.parent, [*options, str(find)])
     return smaller.read_bytes() if smaller.exists() and smaller.stat().st_size else shortest
 
@@ -166,12 +177,27 @@ def _number(pattern: str, said: str) -> int:
     return int(found[1]) if found else 0
 
 
-def _report(campaign: Campaign, coverage: Coverage | None) -> None:
+def _report(campaign: Campaign) -> None:
     rate = campaign.executions // max(1, campaign.seconds)
     finds = "1 find" if campaign.find else "nothing found"
     print(f"{campaign.target}: {campaign.executions:,} executions, {rate:,} a second, {campaign.edges} edges, {finds}")
+
+
+def _report_lines(coverage: Coverage | None) -> None:
     if coverage is None:
-        print("    lines: not counted, since llvm-cov and llvm-profdata of this clang are not installed")
+        print("    lines: not counted, since this clang's llvm-cov and llvm-profdata are not installed")
         return
-    for name, (reached, lines) in coverage.items():
-        print(f"    {name:<32} {reached:>4} of {lines:>4} lines")
+    for name, lines in coverage.items():
+        missed = f", never {_ranges(lines.missed)}" if lines.missed else ""
+        print(f"    {name:<24} {lines.count - len(lines.missed):>4} of {lines.count:>4} lines{missed}")
+
+
+def _ranges(numbers: tuple[int, ...]) -> str:
+    """Ascending numbers, neighbours as one range: "7, 10-12"."""
+    parts: list[list[int]] = []
+    for number in numbers:
+        if parts and parts[-1][1] == number - 1:
+            parts[-1][1] = number
+        else:
+            parts.append([number, number])
+    return ", ".join(str(first) if first == last else f"{first}-{last}" for first, last in parts)

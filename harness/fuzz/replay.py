@@ -6,13 +6,16 @@ from pathlib import Path
 
 from priot_hil.harness.firmware import build
 from priot_hil.harness.frames import Received, decode_frame
-from priot_hil.harness.protocol import CommandCode, KindCode, StatusCode
+from priot_hil.harness.protocol import CommandCode, KindCode, ReadRequest, StatusCode, TensorCode
 from priot_hil.harness.transports.process import ProcessTransport
 
 from .records import WAY_MASK, Framer, Record, Way, dataset_of
 
 FLASH_BYTES = 1 << 16
 SECONDS = 10.0
+FORGETS = (CommandCode.DATASET, CommandCode.ERASE, CommandCode.STORE)
+# Asked at the end: whether a model is loaded and started, and what it has learned.
+PROBES = (Record(CommandCode.READ, ReadRequest(TensorCode.IMAGE, 0, 0, 1).pack()), Record(CommandCode.STATE))
 
 
 class PromiseBroken(Exception):
@@ -71,15 +74,21 @@ def replay_frames(data: bytes) -> None:
 def replay_commands(records: list[Record]) -> None:
     """What is refused leaves no trace: without it, all other requests have the same answers.
 
+    With a detached run among them, answers depend on how far it has come; then each has to be answered, and no more.
+
     Raises:
-        PromiseBroken: They have others.
+        PromiseBroken: They have others, or one has none.
     """
+    records = [*records, *PROBES]
     answers = _answers(records)
+    if any(record.command == CommandCode.RUN for record in records):
+        return
     for i, answer in enumerate(answers):
         if answer is None or answer[0] == StatusCode.OK:
             continue
-        # A transfer set that is found wanting is forgotten on purpose; what is sent again has to stay.
-        if records[i].command == CommandCode.DATASET or any(r.way & WAY_MASK == Way.AGAIN for r in records[i + 1 :]):
+        # A transfer set that is found wanting is forgotten on purpose, a flash written amiss stays so; what is sent
+        # again has to stay.
+        if records[i].command in FORGETS or any(r.way & WAY_MASK == Way.AGAIN for r in records[i + 1 :]):
             continue
         without = _answers(records[:i] + records[i + 1 :])
         for j, (one, other) in enumerate(zip(answers[i + 1 :], without[i:], strict=True), start=i + 1):

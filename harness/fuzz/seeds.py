@@ -10,7 +10,14 @@ from priot_hil.harness.capsule import Capsule, Mode, read_capsule
 from priot_hil.harness.device import LibraryDevice
 from priot_hil.harness.engines import DeviceEngine
 from priot_hil.harness.frames import encode_request
-from priot_hil.harness.protocol import CommandCode
+from priot_hil.harness.protocol import (
+    PAGE_BYTES,
+    SECTOR_BYTES,
+    CommandCode,
+    EraseRequest,
+    RunRequest,
+    StoreRequest,
+)
 from priot_hil.reference.engine import KernelCase
 from priot_hil.reference.kinds import MethodKind
 from priot_hil.reference.network import Conv2d, MaxPool2d, Relu
@@ -20,6 +27,14 @@ from .records import Record, Way, pack
 SESSION = 1
 SEED_BYTES = 4096  # longer inputs slow the fuzzer down and reach nothing more
 STEPS = 2
+
+
+# A detached run, which a library cannot do: looked at, stopped, and stopped again.
+DETACHED = (
+    Record(CommandCode.RUN, RunRequest(epochs=1, tag=1).pack()),
+    *[Record(command) for command in (CommandCode.PROGRESS, CommandCode.EVALUATE, CommandCode.PROGRESS)],
+    *[Record(CommandCode.STOP)] * 2,
+)
 
 
 class RecordingDevice:
@@ -56,6 +71,7 @@ def seeds(library: Path, capsules: Path) -> Iterator[list[Record]]:
         device = RecordingDevice(LibraryDevice(library))
         engine = DeviceEngine(device)
         _run(engine, read_capsule(path))
+        device.records += DETACHED
         if len(pack(device.records)) <= SEED_BYTES:
             yield device.records
     for kind in MethodKind:
@@ -63,6 +79,7 @@ def seeds(library: Path, capsules: Path) -> Iterator[list[Record]]:
         DeviceEngine(device).run_kernel(_stage(kind))
         yield device.records
     yield [Record(command) for command in CommandCode]
+    yield _storing()
 
 
 def write_seeds(library: Path, capsules: Path, folders: Mapping[str, Path]) -> None:
@@ -86,10 +103,20 @@ def _run(engine: DeviceEngine, capsule: Capsule) -> None:
             engine.predict(image)
     engine.state_crc()
     engine.state()
-    engine.load_data(capsule.images[:STEPS], capsule.labels[:STEPS], capsule.images[-1:], capsule.labels[-1:])
+    order = np.arange(min(STEPS, len(labels)))
+    train, test = slice(None, STEPS), slice(-1, None)
+    engine.load_data(capsule.images[train], capsule.labels[train], capsule.images[test], capsule.labels[test], [order])
     if capsule.mode is Mode.TRAIN:
-        engine.train_epoch(np.arange(min(STEPS, len(labels))))
+        engine.train_epoch(order)
     engine.evaluate()
+
+
+def _storing() -> list[Record]:
+    """A sector erased and its first page written; then both once more, of a page that is not erased."""
+    erase = Record(CommandCode.ERASE, EraseRequest(0, SECTOR_BYTES).pack())
+    store = Record(CommandCode.STORE, StoreRequest(0).pack() + bytes(range(PAGE_BYTES)))
+    other = Record(CommandCode.STORE, StoreRequest(0).pack() + bytes(reversed(range(PAGE_BYTES))))
+    return [erase, store, Record(CommandCode.DATASET), other]
 
 
 def _stage(kind: MethodKind) -> KernelCase:

@@ -1,6 +1,7 @@
 /* Requests that the target frames itself: every command, in any order, with any payload. */
 #include <string.h>
 
+#include "codec.h"
 #include "priot_frame.h"
 #include "records.h"
 #include "witness.h"
@@ -12,25 +13,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static uint8_t sent[FRAME_BYTES * 2];
 static size_t sent_bytes;
-
-/* COBS without its delimiters, written apart from the firmware's. */
-static size_t cobs(const uint8_t *bytes, size_t count, uint8_t *out) {
-    size_t size = 0;
-    for (size_t at = 0;; ++at) {
-        size_t run = 0;
-        while (at + run < count && bytes[at + run] != 0 && run < 254) {
-            ++run;
-        }
-        out[size] = (uint8_t)(run + 1);
-        memcpy(out + size + 1, bytes + at, run);
-        size += run + 1;
-        at += run;
-        if (at >= count) {
-            return size;
-        }
-        at -= run == 254; /* such a block has no zero behind it */
-    }
-}
 
 static void make_frame(const record *request) {
     static uint8_t frame[FRAME_BYTES];
@@ -53,8 +35,8 @@ static void make_frame(const record *request) {
         uint8_t *epoch = frame + PRIOT_FRAME_BYTES + PRIOT_MODEL_RECORD_EPOCH;
         priot_put_u16(epoch, priot_get_u16(epoch) % (EPOCH_SAMPLES + 1));
     }
-    priot_put_u32(frame + body, witness_crc32(frame, body) ^ (way == WAY_BAD_CRC));
-    sent_bytes = cobs(frame, body + PRIOT_FRAME_CRC_BYTES, sent);
+    priot_put_u32(frame + body, codec_crc32(frame, body) ^ (way == WAY_BAD_CRC));
+    sent_bytes = codec_encode(frame, body + PRIOT_FRAME_CRC_BYTES, sent);
     if (way == WAY_CUT) {
         --sent_bytes;
     }
@@ -66,7 +48,7 @@ static void put_flash(const record *set) {
     if (set->count >= PRIOT_DATASET_RECORD_BYTES) {
         const size_t body = set->count - PRIOT_DATASET_RECORD_BYTES;
         priot_put_u32(bytes + PRIOT_DATASET_RECORD_MAGIC, PRIOT_DATASET_MAGIC);
-        priot_put_u32(bytes + PRIOT_DATASET_RECORD_CRC, witness_crc32(bytes + PRIOT_DATASET_RECORD_BYTES, body));
+        priot_put_u32(bytes + PRIOT_DATASET_RECORD_CRC, codec_crc32(bytes + PRIOT_DATASET_RECORD_BYTES, body));
     }
     witness_flash(bytes, set->count);
 }

@@ -137,7 +137,7 @@ size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsi
         chosen->way = draw(2) != 0 ? 0 : (uint8_t)draw(WAY_SECOND_LINE << 1);
         break;
     case 6:
-        board = (uint8_t)draw(8);
+        board = (uint8_t)draw(16);
         break;
     default:
         change_payload(chosen, payload);

@@ -5,11 +5,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "codec.h"
 #include "priot_device.h"
 #include "priot_guard.h"
 
 enum {
     ARENA_BYTES = 16 << 10,
+    FLASH_BYTES = 2 * PRIOT_SECTOR_BYTES, /* at first */
+    FLASH_LIMIT = 1 << 16,
+    STEPS_BETWEEN = 3, /* of a detached run between two pieces */
     TENSORS = 16 * PRIOT_MAX_STAGES,
     ANSWER_BYTES = 2 * PRIOT_FRAME_ENCODED_LIMIT
 };
@@ -46,8 +50,9 @@ typedef struct {
     priot_model model;
     priot_trace trace[PRIOT_MAX_STAGES];
     priot_dataset dataset;
+    priot_run run;
     uint32_t session, previous_session;
-    uint8_t arena[ARENA_BYTES];
+    uint8_t arena[ARENA_BYTES], flash[FLASH_LIMIT];
 } snapshot;
 
 static priot_board board;
@@ -60,7 +65,7 @@ static stream answers[WITNESS_LINES], kept; /* kept: the answer to the last requ
 static int has_reset;
 
 /* What the device must believe. */
-static uint32_t session;
+static uint32_t session, previous_session;
 static uint16_t last_sequence;
 
 static const uint8_t build_id[PRIOT_BUILD_ID_BYTES] = {1};
@@ -92,6 +97,17 @@ static void reset(void) {
     has_reset = 1;
 }
 
+/* NOR flash: writing only clears bits. */
+static void erase(uint32_t offset, uint32_t bytes) {
+    memset(flash + offset, 0xff, bytes);
+}
+
+static void store(uint32_t offset, const uint8_t *bytes, uint32_t count) {
+    for (uint32_t i = 0; i < count; ++i) {
+        flash[offset + i] &= bytes[i];
+    }
+}
+
 static uint64_t count_cycles(void) {
     static uint64_t cycles;
     return cycles += 1000;
@@ -107,7 +123,7 @@ static void guard(void) {
 
 static void start_device(void) {
     laid_out.count = planned.count = 0;
-    session = 0;
+    session = previous_session = 0;
     last_sequence = 0;
     kept.count = 0;
     priot_device_init(device, &board, arena, ARENA_BYTES);
@@ -119,14 +135,20 @@ void witness_begin(unsigned differences) {
         .name = "fuzz",
         .build_id = build_id,
         .unique_id = unique_id,
-        .capabilities = PRIOT_CAPABILITY_DATASET,
+        .capabilities = PRIOT_CAPABILITY_DATASET | PRIOT_CAPABILITY_STORE | PRIOT_CAPABILITY_RUN,
         .fault = differences & WITNESS_FAULTED ? &fault : NULL,
         .cycles = differences & WITNESS_CYCLES ? count_cycles : NULL,
         .reset = differences & WITNESS_NO_RESET ? NULL : reset,
+        .reset_to_loader = differences & WITNESS_NO_LOADER ? NULL : reset,
+        .erase = erase,
+        .store = store,
     };
     device = malloc(sizeof *device);
     arena = malloc(ARENA_BYTES);
-    flash = NULL;
+    flash = malloc(FLASH_BYTES);
+    memset(flash, 0xff, FLASH_BYTES);
+    board.dataset = flash;
+    board.dataset_bytes = FLASH_BYTES;
     has_reset = 0;
     static void (*const send[WITNESS_LINES])(const uint8_t *, size_t) = {send_on_first, send_on_second};
     for (unsigned i = 0; i < WITNESS_LINES; ++i) {
@@ -147,8 +169,11 @@ void witness_end(void) {
 }
 
 void witness_flash(const uint8_t *bytes, size_t count) {
+    if (device->run.is_active || count > FLASH_LIMIT) {
+        return; /* nobody takes the flash from a board that works on it */
+    }
     /* A board's flash stays in place; here it moves, so a set that was found before must not be used again. */
-    device->dataset = (priot_dataset){NULL, NULL, 0, 0, 0};
+    device->dataset = PRIOT_NO_DATASET;
     free(flash);
     flash = malloc(count + (count == 0));
     memcpy(flash, bytes, count);
@@ -164,41 +189,6 @@ uint16_t witness_next_sequence(void) {
     return (uint16_t)(last_sequence + 1);
 }
 
-uint32_t witness_crc32(const uint8_t *bytes, size_t count) {
-    uint32_t crc = 0xffffffffu;
-    for (size_t i = 0; i < count; ++i) {
-        crc ^= bytes[i];
-        for (int bit = 0; bit < 8; ++bit) {
-            crc = crc >> 1 ^ (0xedb88320u & -(crc & 1));
-        }
-    }
-    return ~crc;
-}
-
-/* Undoes COBS and checks what every frame has; returns the length of its payload, or -1. */
-static long decode(const uint8_t *piece, size_t count, uint8_t *frame) {
-    size_t at = 0, length = 0;
-    while (at < count) {
-        const size_t code = piece[at];
-        if (code > count - at || length + code > PRIOT_FRAME_DECODED_LIMIT + 1) {
-            return -1;
-        }
-        memcpy(frame + length, piece + at + 1, code - 1);
-        length += code - 1;
-        at += code;
-        if (code != 0xff && at < count) {
-            frame[length++] = 0;
-        }
-    }
-    const size_t around = PRIOT_FRAME_BYTES + PRIOT_FRAME_CRC_BYTES;
-    if (length < around || length > around + PRIOT_PAYLOAD_LIMIT || frame[PRIOT_FRAME_VERSION] != PRIOT_VERSION ||
-        priot_get_u16(frame + PRIOT_FRAME_LENGTH) != length - around ||
-        priot_get_u32(frame + length - 4) != witness_crc32(frame, length - 4)) {
-        return -1;
-    }
-    return (long)(length - around);
-}
-
 static void take_snapshot(snapshot *to) {
     const priot_engine *engine = &device->engine;
     memset(to, 0, offsetof(snapshot, arena));
@@ -208,6 +198,8 @@ static void take_snapshot(snapshot *to) {
     memcpy(&to->model, &engine->model, sizeof to->model);
     memcpy(to->trace, engine->trace, sizeof to->trace);
     memcpy(&to->dataset, &device->dataset, sizeof to->dataset);
+    memcpy(&to->run, &device->run, sizeof to->run);
+    memcpy(to->flash, flash, board.dataset_bytes);
     to->session = device->session;
     to->previous_session = device->previous_session;
     for (size_t i = 0; i < laid_out.count; ++i) {
@@ -231,6 +223,10 @@ static void require_nothing_changed(void) {
     }
 }
 
+static void require_flash_unchanged(void) {
+    REQUIRE(memcmp(before.flash, flash, board.dataset_bytes) == 0, "a request that was not run changed the flash");
+}
+
 /* Whether a command may change what is learned. */
 static int may_learn(uint8_t command) {
     switch (command) {
@@ -240,6 +236,11 @@ static int may_learn(uint8_t command) {
     case PRIOT_COMMAND_STATE:
     case PRIOT_COMMAND_DATASET:
     case PRIOT_COMMAND_EVALUATE:
+    case PRIOT_COMMAND_ERASE:
+    case PRIOT_COMMAND_STORE:
+    case PRIOT_COMMAND_RUN: /* it starts later */
+    case PRIOT_COMMAND_PROGRESS:
+    case PRIOT_COMMAND_STOP:
         return 0;
     default:
         return 1;
@@ -252,14 +253,14 @@ static uint32_t learned(void) {
 
 /* Checks the answer's form, and returns its status. `request` is NULL where none could be read. */
 static priot_status check_answer(unsigned line, const uint8_t *request) {
-    static uint8_t frame[PRIOT_FRAME_DECODED_LIMIT + 2];
+    static uint8_t frame[CODEC_FRAME_BYTES];
     static const uint8_t nobody[PRIOT_FRAME_BYTES];
     const stream *answer = &answers[line];
     const uint8_t *whose = request != NULL ? request : nobody;
     const uint8_t *end = answer->count > 2 ? memchr(answer->bytes + 1, 0, answer->count - 1) : NULL;
     REQUIRE(answer->count > 2 && answer->bytes[0] == 0 && end == answer->bytes + answer->count - 1,
             "an answer is not one piece between two zero bytes");
-    const long payload = decode(answer->bytes + 1, answer->count - 2, frame);
+    const long payload = codec_decode(answer->bytes + 1, answer->count - 2, frame);
     REQUIRE(payload >= 0, "an answer is no frame");
     REQUIRE(frame[PRIOT_FRAME_KIND] == PRIOT_KIND_RESPONSE, "an answer is no response");
     REQUIRE(frame[PRIOT_FRAME_COMMAND] == whose[PRIOT_FRAME_COMMAND] &&
@@ -282,6 +283,9 @@ static void check_run(unsigned line, const uint8_t *request, uint32_t learned_be
     last_sequence = (uint16_t)priot_get_u16(request + PRIOT_FRAME_SEQUENCE);
     if (status != PRIOT_STATUS_OK) {
         require_nothing_changed();
+        if (status != PRIOT_STATUS_BAD_FLASH) { /* which says that it was written, and not as asked */
+            require_flash_unchanged();
+        }
     } else if (!may_learn(command)) {
         REQUIRE(learned() == learned_before, "a command that only looks changed what is learned");
     }
@@ -297,7 +301,8 @@ static void check_aside(unsigned line, const uint8_t *request, size_t payload, i
                 "a request of no place in the session was not refused as such");
     } else {
         REQUIRE(status == (payload == 0 ? PRIOT_STATUS_OK : PRIOT_STATUS_BAD_LENGTH), "a hello was not answered");
-        if (payload == 0 && named != 0 && named != session) {
+        if (payload == 0 && named != 0 && named != session && named != previous_session) {
+            previous_session = session;
             session = named;
             last_sequence = (uint16_t)priot_get_u16(request + PRIOT_FRAME_SEQUENCE);
             kept.count = 0;
@@ -306,6 +311,7 @@ static void check_aside(unsigned line, const uint8_t *request, size_t payload, i
         }
     }
     require_nothing_changed();
+    require_flash_unchanged();
 }
 
 /* The device has a piece in full and has answered it. */
@@ -328,7 +334,7 @@ static void check_piece(unsigned line, const uint8_t *request, long payload, uin
 }
 
 void witness_send(unsigned line, const uint8_t *piece, size_t count, int ends) {
-    static uint8_t request[PRIOT_FRAME_DECODED_LIMIT + 2];
+    static uint8_t request[CODEC_FRAME_BYTES];
     for (unsigned i = 0; i < WITNESS_LINES; ++i) {
         answers[i].count = 0;
     }
@@ -339,7 +345,7 @@ void witness_send(unsigned line, const uint8_t *piece, size_t count, int ends) {
     if (!ends) {
         return;
     }
-    const long payload = decode(piece, count, request);
+    const long payload = codec_decode(piece, count, request);
     const uint32_t learned_before = learned();
     take_snapshot(&before);
     planned.count = 0;
@@ -370,5 +376,7 @@ void witness_send(unsigned line, const uint8_t *piece, size_t count, int ends) {
         has_reset = 0;
         board.reset_cause = PRIOT_RESET_REQUESTED;
         start_device();
+    }
+    for (int i = 0; i < STEPS_BETWEEN && priot_device_work(device); ++i) {
     }
 }

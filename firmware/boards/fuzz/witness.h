@@ -16,9 +16,10 @@
 
 /* How the board differs from one with everything: bits for witness_begin. */
 enum {
-    WITNESS_NO_RESET = 1, /* it cannot be reset */
-    WITNESS_CYCLES = 2,   /* it counts cycles */
-    WITNESS_FAULTED = 4,  /* it reports a fault */
+    WITNESS_NO_RESET = 1,  /* it cannot be reset */
+    WITNESS_CYCLES = 2,    /* it counts cycles */
+    WITNESS_FAULTED = 4,   /* it reports a fault */
+    WITNESS_NO_LOADER = 8, /* it has no loader in ROM */
 };
 
 /* Makes a device without model, session or transfer set; its memory has exactly the size that it may use. */
@@ -29,14 +30,11 @@ void witness_end(void);
 /* Sends `count` bytes, none of them zero, on one line, and then a zero byte if `ends`. */
 void witness_send(unsigned line, const uint8_t *piece, size_t count, int ends);
 
-/* Puts bytes where the board's transfer set lies. */
+/* Puts bytes where the board's transfer set lies, unless a detached run is at work on it. */
 void witness_flash(const uint8_t *bytes, size_t count);
 
 /* What a request must name to be run next. */
 uint32_t witness_session(void);
 uint16_t witness_next_sequence(void);
-
-/* CRC-32 as in zlib, not the firmware's. */
-uint32_t witness_crc32(const uint8_t *bytes, size_t count);
 
 #endif
