@@ -64,11 +64,10 @@ def emulate(device: str, link: str, symlink: Path | None) -> None:
         tty.setraw(terminal)
         os.set_blocking(controller, False)
         path = os.ttyname(terminal)
-        with _linked(symlink, path):
-            print(symlink or path, flush=True)
+        with contextlib.suppress(KeyboardInterrupt), _linked(symlink, path):
+            print(symlink or path, flush=True)  # who reads it may end this at once
             print(f"{board.name}; Ctrl-C ends it. Try `./run pytest --device={symlink or path}`.", file=sys.stderr)
-            with contextlib.suppress(KeyboardInterrupt):
-                _serve(board, controller)
+            _serve(board, controller)
     finally:
         board.close()
         os.close(controller)
