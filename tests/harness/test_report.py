@@ -103,7 +103,7 @@ def test_an_unknown_need_is_refused(pytester: pytest.Pytester) -> None:
 def test_capabilities_are_the_hellos() -> None:
     """Of the device, as far as the host can use them; a set needs the host's way to the flash, or the device's."""
     engine = open_engine("process")
-    assert capabilities(engine) == {"reset", "dataset", "store"}
+    assert capabilities(engine) == {"reset", "dataset", "store", "run"}
     assert missing(engine, "dataset") is None
     engine.device._write_flash = None
     assert missing(engine, "dataset") is None
