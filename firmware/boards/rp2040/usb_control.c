@@ -159,7 +159,11 @@ static bool await_line_coding(const usb_setup *setup) {
 /* False where the request is unknown or makes no sense: it is refused with STALL. */
 static bool handle(const usb_setup *setup) {
     const bool is_interface = configuration && setup->index < INTERFACES;
+    const bool has_data_to_chip = !(setup->type & TO_HOST) && setup->length != 0;
 
+    if (has_data_to_chip && (setup->type != CLASS_INTERFACE || setup->request != SET_LINE_CODING)) {
+        return false; /* no other takes data; acknowledged, it would leave the host waiting to send it */
+    }
     switch (REQUEST(setup->type, setup->request)) {
     case REQUEST(TO_HOST | DEVICE, GET_DESCRIPTOR):
         return get_descriptor(setup);
