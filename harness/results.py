@@ -117,7 +117,8 @@ def _reasons(found: list[Result], outcome: Outcome) -> str:
     reasons = Counter(result.reason for result in found if result.outcome is outcome and result.reason)
     if len(reasons) < 2:
         return f" ({next(iter(reasons))})" if reasons else ""
-    return f" ({'; '.join(f'{count}: {reason}' for reason, count in reasons.items())})"
+    most_first = sorted(reasons.items(), key=lambda item: (-item[1], item[0]))
+    return f" ({'; '.join(f'{count}: {reason}' for reason, count in most_first)})"
 
 
 def _said(result: Result | None) -> str:

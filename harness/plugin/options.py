@@ -20,7 +20,7 @@ DEVICES_KEY = pytest.StashKey[tuple[str, ...]]()
 EARLIER_KEY = pytest.StashKey[Path | None]()
 OPTIONS_KEY = pytest.StashKey[DeviceOptions]()
 MARKERS = (
-    "slow: takes more than a few seconds; -m 'not slow' leaves it out",
+    "slow: takes more than a few seconds; left out unless asked for: -m slow",
     "short: quick enough for a slow device, which runs nothing else",
     f"needs(capability, ...): skipped where the device lacks one; they are {', '.join(NAMES)}",
 )

@@ -91,6 +91,7 @@ def ran() -> list[tuple[int, str, str]]:
     return list(dict.fromkeys(tuple(json.loads(line)) for line in Path("ran").read_text().splitlines()))
 
 
+@pytest.mark.slow
 def test_each_worker_has_a_board_of_its_own(
     run: RunTests, boards: list[Board], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -105,6 +106,7 @@ def test_each_worker_has_a_board_of_its_own(
     assert sorted(number for number, _, _ in ran()) == list(range(COUNT))
 
 
+@pytest.mark.slow
 def test_workers_without_a_board_wait(run: RunTests, boards: list[Board]) -> None:
     """One board for all: it is handed on when its worker has nothing left, and nothing hangs."""
     result = run(boards[0].path, "-n", "2")
@@ -113,7 +115,7 @@ def test_workers_without_a_board_wait(run: RunTests, boards: list[Board]) -> Non
     assert {board for _, board, _ in ran()} == {boards[0].path}
 
 
-@pytest.mark.parametrize("options", [(), ("-n", "2")], ids=["alone", "workers"])
+@pytest.mark.parametrize("options", [(), pytest.param(("-n", "2"), marks=pytest.mark.slow)], ids=["alone", "workers"])
 def test_a_lost_board_is_given_up(
     run: RunTests, boards: list[Board], monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...]
 ) -> None:
@@ -172,6 +174,7 @@ def test_a_board_of_the_same_session_is_waited_for(boards: list[Board], tmp_path
     assert time.monotonic() - begin > 0.5
 
 
+@pytest.mark.slow
 def test_a_board_that_others_hold_is_passed_over(run: RunTests, boards: list[Board]) -> None:
     """The pool's other one is taken; asked for by itself, the session ends with status 2 and names the holder."""
     held = SerialTransport(boards[0].path, 115200)

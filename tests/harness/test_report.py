@@ -57,7 +57,7 @@ def test_the_report_says_what_ran_where(
     assert result.ret == 1
     build_id = build("host").build_id.hex()
     lacks = "needs cycles, which the device does not offer"
-    both = f"2 passed, 1 failed, 2 skipped (1: {lacks}; 1: expected to fail: not yet); on"
+    both = f"2 passed, 1 failed, 2 skipped (1: expected to fail: not yet; 1: {lacks}); on"
     result.stdout.fnmatch_lines_random(
         [
             f"process: {both} process (build {build_id[:12]}, *4 tests)",
