@@ -88,6 +88,7 @@ def test_a_pool_of_all_boards_needs_one(plug: Plug) -> None:
         pool_boards(("serial:*",))
 
 
+@pytest.mark.slow
 def test_ports_are_listed_with_what_answers(
     plug: Plug, silent: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

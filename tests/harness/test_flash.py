@@ -198,6 +198,7 @@ def test_a_device_without_a_loader(alone: Path) -> None:
     assert "expected a board with a loader in ROM" in str(caught.value)
 
 
+@pytest.mark.slow
 def test_something_else_behind_the_port(alone: Path) -> None:
     """A port that does not answer, and no drive after the 1200 baud: what to do with the hand."""
     said: list[str] = []

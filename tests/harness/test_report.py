@@ -43,7 +43,7 @@ SLOW = """
 """
 
 
-@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["alone", "workers"])
+@pytest.mark.parametrize("workers", [(), pytest.param(("-n", "2"), marks=pytest.mark.slow)], ids=["alone", "workers"])
 def test_the_report_says_what_ran_where(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, workers: tuple[str, ...]
 ) -> None:
@@ -90,6 +90,7 @@ def test_the_report_says_what_ran_where(
     assert "hello 0 session" in Path(transcript).read_text()
 
 
+@pytest.mark.slow
 def test_an_unknown_need_is_refused(pytester: pytest.Pytester) -> None:
     """A typing error would skip a test everywhere, in silence."""
     pytester.makepyfile("import pytest\n@pytest.mark.needs('cycels')\ndef test_it(engine):\n    pass")

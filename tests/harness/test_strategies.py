@@ -135,6 +135,7 @@ def value_classes(case: KernelCase, result: KernelResult) -> dict[str, bool]:
     }
 
 
+@pytest.mark.slow
 def test_kernel_cases_reach_every_class() -> None:
     """1,500 cases meet every geometry, order of layers, method and kind of value that has broken a kernel."""
     outcomes = [(case, ReferenceEngine().run_kernel(case)) for case in drawn(kernel_cases(), 1500)]
@@ -180,6 +181,7 @@ def run_classes(run: Run, steps: list[Step]) -> dict[str, bool]:
     }
 
 
+@pytest.mark.slow
 def test_runs_reach_every_class() -> None:
     """600 runs meet every method, kind of network and branch of the loss."""
     classes = []
@@ -316,6 +318,7 @@ def test_kernel_cases_shrink_to_the_smallest_layer() -> None:
     assert not any(array.any() for array in (case.weights, case.image, case.error))
 
 
+@pytest.mark.slow
 def test_runs_shrink_to_one_step_of_the_smallest_network() -> None:
     """What a failing run is reported as where any run fails, and where only a convolution does."""
     run = smallest(runs(), lambda _: True)

@@ -92,6 +92,7 @@ def test_a_board_is_left_and_found_again(command, port, material, tmp_path):
     assert other.epochs[-1].state_crc != record.epochs[-1].state_crc
 
 
+@pytest.mark.slow
 def test_a_run_that_was_stopped_begins_again(command, port):
     """Somebody stopped it meanwhile."""
     command(port, end="epoch 0:")
