@@ -107,7 +107,7 @@ KERNELS = ("priot_conv2d_s8_forward", "priot_loss_s8", "priot_linear_s8_error", 
 def test_a_reset_in_a_kernel_is_told(
     board: tuple[DeviceEngine, Unstable], make_run: MakeRun, kernel: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In the middle of a step, with half of the state written."""
+    """In the middle of a step, at the entry of any of its kernels."""
     engine, transport = board
     run = make_run(MethodKind.PRIOT)
     train(engine, run)
