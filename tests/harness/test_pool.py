@@ -151,6 +151,7 @@ def test_a_lost_board_is_given_up(
         assert ("infrastructure" in properties) == (case.find("failure") is not None) == ("-3]" in name)
 
 
+@pytest.mark.slow
 def test_without_a_board_tests_end_at_once(run: RunTests, boards: list[Board], monkeypatch: pytest.MonkeyPatch) -> None:
     """The same sentence with the cause for each of them."""
     monkeypatch.setenv("KILL_IN", "3")

@@ -134,7 +134,7 @@ def test_a_checkpoint_one_epoch_off_is_told_apart(runs, run_it, monkeypatch):
     assert wrong.epochs[-1].state_crc != whole.epochs[-1].state_crc
 
 
-@pytest.mark.parametrize("row", ROWS)
+@pytest.mark.parametrize("row", [ROWS[0], *[pytest.param(row, marks=pytest.mark.slow) for row in ROWS[1:]]])
 def test_an_emulated_board_that_is_reset(row, tmp_path):
     """Its watchdog bites in the second epoch: the run ends as undisturbed, cycle counts and all."""
     material, run = drawn_material(2), next(run for run in drawn_runs(2) if run.row.name == row)

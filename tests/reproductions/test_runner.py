@@ -82,6 +82,7 @@ def test_the_second_time_nothing_is_performed(table):
     assert "[1/" not in shown(again)
 
 
+@pytest.mark.slow
 def test_more_epochs_go_on_and_fewer_are_the_beginning(table):
     """Quick and full share their runs."""
     short = table(epochs=1).perform()
