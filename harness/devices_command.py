@@ -10,11 +10,8 @@ from .boards_on_ports import board_images, one_line
 from .device_kinds import DeviceOptions
 from .devices import DEVICES, find_device, parse_devices
 from .discovery import find_ports, port_behind, short_name
-from .errors import LinkLost
-from .link import Link
+from .flashing.running import ask_port
 from .port_lock import PortBusy
-from .protocol import HelloResponse
-from .transports.serial import SerialTransport
 
 
 def list_devices(more: str, options: DeviceOptions) -> None:
@@ -58,17 +55,13 @@ def port_rows(more: str, options: DeviceOptions) -> list[tuple[str, str, str, st
 def ask(name: str, options: DeviceOptions, images: Mapping[bytes, Path]) -> str:
     """What answers on a port, or who holds it."""
     try:
-        link = Link(SerialTransport(name, options.baud), options.baud / 10)
+        hello = ask_port(name, options.baud)
     except PortBusy as busy:
         return f"held by {busy.holder or 'another process'}"
-    except (InputError, LinkLost) as error:
+    except InputError as error:
         return one_line(error)
-    try:
-        hello = HelloResponse.unpack(link.hello())
-    except LinkLost:
+    if hello is None:
         return "silent: no firmware of this project answers; see `invoke flash`"
-    finally:
-        link.close()
     image = images.get(hello.build_id)
     build = f"{image.stem}, this checkout's" if image else "another build than this checkout's; see `invoke flash`"
     what = hello.name.rstrip(b"\0").decode(errors="replace")

@@ -76,7 +76,6 @@ PROGRAMS = (
     Program("arm-none-eabi-gcc", "for `invoke build --preset rp2040-gcc`: the package gcc-arm-none-eabi"),
     Program("gcc", "for `invoke build --preset host-sanitized`; clang does too"),
     Program("clang", "the same; gcc does too"),
-    Program("node", "for emulators in JavaScript; nothing here needs it"),
 )
 EXTRAS = {"torch": "float", "ruff": "dev", "mypy": "dev"}
 

@@ -124,7 +124,7 @@ class DeviceUnderFire:
         # The same numbers in each case, so that its frames are the same bytes. Two other sessions come first, because
         # the device takes nothing for new that is of its last two.
         rest = random.Random(0)
-        draw = chain(CALM_SESSIONS, iter(lambda: rest.randrange(2, 1 << 32 - 1), None))
+        draw = chain(CALM_SESSIONS, iter(lambda: rest.randrange(2, 1 << 32), None))
         link = Link(self.line, draw=lambda _: next(draw))
         link.transcript = Untold(link.name)
         link.hello()

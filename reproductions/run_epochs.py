@@ -10,10 +10,10 @@ from pathlib import Path
 from rich.console import Console
 
 from priot_hil.harness.detached import Progress, can_run, progress, start_run, stop_run
-from priot_hil.harness.device import LinkDevice
+from priot_hil.harness.device import RESET_BY_FAULT, LinkDevice
 from priot_hil.harness.devices import find_device, open_engine
 from priot_hil.harness.engines import DeviceEngine
-from priot_hil.harness.errors import LinkLost
+from priot_hil.harness.errors import DeviceRestarted, LinkLost
 from priot_hil.harness.protocol import MAX_RUN_EPOCHS, ResultRecord
 from priot_hil.reference.checks import check_range
 from priot_hil.reference.errors import InputError
@@ -128,6 +128,9 @@ class Detached:
         except KeyboardInterrupt:
             self.tell(self.farewell())
             raise
+        except DeviceRestarted as lost:
+            lost.add_note("the run is gone with what the board held: the same command begins it again")
+            raise
         except LinkLost as lost:
             lost.add_note(self.farewell())
             raise
@@ -145,8 +148,8 @@ class Detached:
                 got = f"one at work on another run, in epoch {now.epoch} of {now.epochs}"
                 do = "wait for it, or end it with `invoke run-epochs --stop`"
                 raise InputError.about(name, expected="an idle board", got=got, do=do)
-            if self.device.hello.faulted:
-                self.tell(f"{name} has crashed since it was started last; a run that it was at is lost.")
+            if now.tag == 0 and self.device.hello.reset_cause == RESET_BY_FAULT:
+                self.tell(f"{name} has crashed and restarted; a run that it was at is lost.")
             elif now.tag != 0:
                 self.tell(f"{name} holds the results of another run, which make room for this one.")
             return True
@@ -178,13 +181,14 @@ class Detached:
 
         Raises:
             InputError: Somebody stopped the run.
-            LinkLost: The board is gone, or has restarted and forgotten the run.
+            DeviceRestarted: The board has forgotten the run.
+            LinkLost: It is gone.
         """
         told = 0
         while True:
             now = progress(self.device)
             if now.tag != self.tag:
-                raise LinkLost(f"{self.engine.name} has restarted and forgotten the run; give the command again")
+                raise DeviceRestarted(f"{self.engine.name} is not at this run any more")
             for epoch, result in enumerate(now.results[told:], start=told):
                 trained = f"train {result.train_correct}/{self.run.train_samples}, " if epoch else ""
                 tested = f"test {result.test_correct}/{self.run.test_samples}"

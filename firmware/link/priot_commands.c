@@ -15,10 +15,6 @@ typedef struct {
 
 typedef priot_status (*handler)(call *at);
 
-static uint64_t cycles_now(const priot_device *device) {
-    return device->board->cycles != NULL ? device->board->cycles() : 0;
-}
-
 static priot_status bad_value(call *at, uint32_t value) {
     at->detail.value = value;
     return PRIOT_STATUS_BAD_VALUE;
@@ -205,9 +201,9 @@ static priot_status run_train_step(call *at) {
     if (label >= priot_classes(engine)) {
         return bad_value(at, label);
     }
-    const uint64_t begin = cycles_now(at->device);
+    const uint64_t begin = priot_cycles(at->device);
     const uint32_t prediction = priot_engine_train_step(engine, engine->model.image, label, (int)observe);
-    const uint64_t cycles = cycles_now(at->device) - begin;
+    const uint64_t cycles = priot_cycles(at->device) - begin;
     priot_put_u16(at->response + PRIOT_TRAIN_STEP_RESPONSE_PREDICTION, prediction);
     priot_put_u16(at->response + PRIOT_TRAIN_STEP_RESPONSE_SPARE, 0);
     priot_put_u64(at->response + PRIOT_TRAIN_STEP_RESPONSE_CYCLES, cycles);
@@ -223,9 +219,9 @@ static priot_status run_predict(call *at) {
     if (!is_running(at->device)) {
         return PRIOT_STATUS_NOT_LOADED;
     }
-    const uint64_t begin = cycles_now(at->device);
+    const uint64_t begin = priot_cycles(at->device);
     const uint32_t prediction = priot_engine_predict(engine, engine->model.image);
-    const uint64_t cycles = cycles_now(at->device) - begin;
+    const uint64_t cycles = priot_cycles(at->device) - begin;
     priot_put_u16(at->response + PRIOT_PREDICT_RESPONSE_PREDICTION, prediction);
     priot_put_u16(at->response + PRIOT_PREDICT_RESPONSE_SPARE, 0);
     priot_put_u64(at->response + PRIOT_PREDICT_RESPONSE_CYCLES, cycles);
@@ -292,14 +288,14 @@ static priot_status run_train_epoch(call *at) {
         }
     }
     uint32_t correct = 0;
-    const uint64_t begin = cycles_now(at->device);
+    const uint64_t begin = priot_cycles(at->device);
     for (uint32_t i = 0; i < count; ++i) {
         const uint32_t sample = engine->model.order[i], label = priot_dataset_label(dataset, sample);
         correct += priot_engine_train_step(engine, priot_dataset_image(dataset, sample), label, 0) == label;
     }
     priot_put_u32(at->response + PRIOT_TRAIN_EPOCH_RESPONSE_CORRECT, correct);
     priot_put_u32(at->response + PRIOT_TRAIN_EPOCH_RESPONSE_SPARE, 0);
-    priot_put_u64(at->response + PRIOT_TRAIN_EPOCH_RESPONSE_CYCLES, cycles_now(at->device) - begin);
+    priot_put_u64(at->response + PRIOT_TRAIN_EPOCH_RESPONSE_CYCLES, priot_cycles(at->device) - begin);
     at->response_bytes = PRIOT_TRAIN_EPOCH_RESPONSE_BYTES;
     return PRIOT_STATUS_OK;
 }
@@ -314,14 +310,14 @@ static priot_status run_evaluate(call *at) {
         return PRIOT_STATUS_NO_DATASET;
     }
     uint32_t correct = 0;
-    const uint64_t begin = cycles_now(at->device);
+    const uint64_t begin = priot_cycles(at->device);
     for (uint32_t sample = dataset->train; sample < dataset->train + dataset->test; ++sample) {
         correct +=
             priot_engine_predict(engine, priot_dataset_image(dataset, sample)) == priot_dataset_label(dataset, sample);
     }
     priot_put_u32(at->response + PRIOT_EVALUATE_RESPONSE_CORRECT, correct);
     priot_put_u32(at->response + PRIOT_EVALUATE_RESPONSE_TOTAL, dataset->test);
-    priot_put_u64(at->response + PRIOT_EVALUATE_RESPONSE_CYCLES, cycles_now(at->device) - begin);
+    priot_put_u64(at->response + PRIOT_EVALUATE_RESPONSE_CYCLES, priot_cycles(at->device) - begin);
     at->response_bytes = PRIOT_EVALUATE_RESPONSE_BYTES;
     return PRIOT_STATUS_OK;
 }

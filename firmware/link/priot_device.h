@@ -25,4 +25,9 @@ struct priot_device {
 priot_status priot_device_command(priot_device *device, uint8_t command, const uint8_t *request, size_t request_bytes,
                                   uint8_t *response, size_t *response_bytes);
 
+/* Core cycles until now; 0 where the board does not count them. */
+static inline uint64_t priot_cycles(const priot_device *device) {
+    return device->board->cycles != NULL ? device->board->cycles() : 0;
+}
+
 #endif

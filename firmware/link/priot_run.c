@@ -6,10 +6,6 @@ _Static_assert(PRIOT_PROGRESS_RESPONSE_BYTES + (PRIOT_MAX_RUN_EPOCHS + 1) * PRIO
                    PRIOT_PAYLOAD_LIMIT,
                "all results fit one answer");
 
-static uint64_t cycles_now(const priot_device *device) {
-    return device->board->cycles != NULL ? device->board->cycles() : 0;
-}
-
 /* The epoch's result is filled where it will stay. Before training there is nothing but the test set. */
 static void begin_epoch(priot_device *device) {
     priot_run *run = &device->run;
@@ -70,10 +66,10 @@ int priot_device_work(priot_device *device) {
     if (run->sample < dataset->train) {
         const uint32_t sample = priot_dataset_order(dataset, run->epoch - 1u, run->sample);
         const uint32_t label = priot_dataset_label(dataset, sample);
-        const uint64_t begin = cycles_now(device);
+        const uint64_t begin = priot_cycles(device);
         result->train_correct +=
             priot_engine_train_step(engine, priot_dataset_image(dataset, sample), label, 0) == label;
-        result->cycles += cycles_now(device) - begin;
+        result->cycles += priot_cycles(device) - begin;
     } else if (run->sample < dataset->train + dataset->test) {
         result->test_correct += priot_engine_predict(engine, priot_dataset_image(dataset, run->sample)) ==
                                 priot_dataset_label(dataset, run->sample);

@@ -199,6 +199,7 @@ class BootedRp2040:
             is_id = ssi._tx_buffer[0] == _READ_UNIQUE_ID and 0 <= position < len(flash_id)
             return flash_id[position] if is_id else answer
 
+        # The package has no hook there; its version is pinned.
         ssi._shift_byte = shift_byte  # type: ignore[method-assign, assignment]
 
     def _enter_hard_fault(self) -> None:

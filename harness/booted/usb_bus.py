@@ -92,6 +92,7 @@ class UsbBus:
         self._write = self._usb.write_uint32
         self._resets = machine.rp2040.resets
         self._reset_block = self._resets.write_uint32
+        # The package has no hooks there; its version is pinned.
         self._usb.dpram_updated = self._buffer_written  # type: ignore[method-assign]
         self._usb.read_uint32 = self._register_read  # type: ignore[method-assign]
         self._usb.write_uint32 = self._register_written  # type: ignore[method-assign]

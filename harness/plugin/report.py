@@ -37,6 +37,7 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Hands what a worker left out to its controller, which collects nothing itself."""
     if worker_input(session.config):
+        # pytest-xdist adds this attribute to a worker's config.
         session.config.workeroutput[LONG] = session.config.stash.get(LONG_KEY, [])  # type: ignore[attr-defined]
 
 

@@ -89,7 +89,7 @@ def test_programs(examine: Examine, alone: Path) -> None:
     """A version in the program's own words; one that cannot be run is trouble, and no reason for status 1."""
     for name, text in (
         ("openocd", f"#!{sys.executable}\nprint('Open On-Chip Debugger 0.12.0')"),
-        ("node", "#!/none\n"),
+        ("probe-rs", "#!/none\n"),
     ):
         path = alone / name
         path.write_text(text)
@@ -97,7 +97,7 @@ def test_programs(examine: Examine, alone: Path) -> None:
     status, lines = examine()
     assert status == 0
     assert lines["openocd"].split(maxsplit=2) == ["ok", "openocd", "Open On-Chip Debugger 0.12.0"]
-    assert lines["node"].startswith("!")
+    assert lines["probe-rs"].startswith("!")
 
 
 def test_drives(examine: Examine, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from priot_hil.harness.detached import progress, stop_run
 from priot_hil.harness.devices import open_engine
+from priot_hil.harness.errors import DeviceFault, DeviceRestarted
 from priot_hil.harness.firmware import build
 from priot_hil.harness.transports.emulator import EmulatorTransport
 from priot_hil.reference.errors import InputError
@@ -41,7 +42,7 @@ def command(material, tmp_path, monkeypatch):
     """The command as far as it concerns a board: a host that comes, does its part, and goes."""
     monkeypatch.setattr(module, "LOOK_SECONDS", 0.02)
 
-    def give(device, row="PRIOT", train=24, end=None):
+    def give(device, row="PRIOT", train=24, end=None, after=None):
         experiment = replace(
             chosen(read_experiment("accuracy"), row, 30, 4, EPOCHS), train_samples=train, test_samples=8
         )
@@ -52,14 +53,17 @@ def command(material, tmp_path, monkeypatch):
             told.append(line)
             if end is not None and end in line:
                 raise KeyboardInterrupt
+            if after is not None and after[0] in line:
+                after[1](engine)
 
-        engine = open_engine(device)
+        engine = open_engine(device) if isinstance(device, str) else device
         try:
             return Detached(run, material, engine, engine.device, tmp_path, tell).perform(), told
         except KeyboardInterrupt:
             return None, told
         finally:
-            engine.close()
+            if isinstance(device, str):
+                engine.close()
 
     return give
 
@@ -113,6 +117,32 @@ def test_a_device_of_this_process(command, device):
     assert not any("Ctrl-C" in line for line in told)
     _, told = command(device, train=40, end="epoch 0:")
     assert "ends with it; the run is lost" in told[-1]
+
+
+def test_a_restart_loses_the_run(command):
+    """It is not said to work on."""
+    with pytest.raises(DeviceRestarted, match="has restarted before or during progress") as caught:
+        command("process", after=("epoch 0:", lambda engine: engine.device.link.transport.reset()))
+    notes = caught.value.__notes__
+    assert any("the same command begins it again" in note for note in notes)
+    assert not any("works on" in note or "lives in this command" in note for note in notes)
+
+
+def test_a_crash_is_told_to_who_comes_next(command):
+    """Once; a board that has done another run since has not lost one."""
+    engine = open_engine("emulator")
+    machine = engine.device.link.transport.machine
+    place = machine.symbols["priot_engine_train_step"] & ~1
+    whole = machine.read(place, 2)
+    with pytest.raises(DeviceFault, match="HardFault during progress at priot_engine_train_step"):
+        command(engine, after=("has started", lambda _: machine.write(place, b"\x00\xde")))
+    machine.write(place, whole)
+    record, told = command(engine)
+    assert "has crashed and restarted" in told[0]
+    assert len(record.epochs) == EPOCHS + 1
+    _, told = command(engine, row="static NITI")
+    assert "holds the results of another run" in told[0]
+    engine.close()
 
 
 def test_results_that_differ_are_told(command, monkeypatch):
