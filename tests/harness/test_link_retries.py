@@ -140,6 +140,20 @@ def test_a_lost_link_leaves_a_device_that_can_be_used(
     train(engine, line, replace_seed(run), [[]] * 3)
 
 
+def test_a_request_that_never_arrived_was_not_run(
+    engine_and_line: tuple[DeviceEngine, StepLine], make_run: MakeRun
+) -> None:
+    """Every request lost: the link says so, and the next command finds the device as it was."""
+    engine, line = engine_and_line
+    run = make_run(MethodKind.PRIOT)
+    train(engine, line, run, [[]])
+    before = engine.state_crc()
+    line.mishaps.extend(["request lost"] * TRIES)
+    with pytest.raises(LinkLost, match="did not answer train_step"):
+        engine.train_step(run.images[1], int(run.labels[1]))
+    assert engine.state_crc() == before
+
+
 def replace_seed(run: Run) -> Run:
     """The same run from another state of the generator."""
     return run._replace(state=replace(run.state, rng=12345))

@@ -202,12 +202,14 @@ def test_a_busy_core_is_named(start: Start, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_closing_leaves_nothing(start: Start, tmp_path: Path) -> None:
-    """Neither process nor folder."""
+    """Neither process nor folder; it has left by itself."""
     transport = start()
+    process = transport.renode._process
     pid = transport.renode.pid
     assert is_alive(pid)
     assert len(folders(tmp_path)) == 1
     transport.close()
+    assert process.returncode == 0
     assert not is_alive(pid)
     assert not folders(tmp_path)
 
