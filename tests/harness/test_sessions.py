@@ -53,6 +53,34 @@ class Host:
         return HelloResponse.unpack(received.payload)
 
 
+class Deaf:
+    """A line to a device that hangs: nothing is heard of it, until its reset or for ever."""
+
+    def __init__(self, inner: Transport, wakes: bool) -> None:
+        self.inner = inner
+        self.name = inner.name
+        self._wakes = wakes
+        self._is_deaf = True
+
+    def write(self, data: bytes, deadline: float) -> None:
+        """Into nothing."""
+        if not self._is_deaf:
+            self.inner.write(data, deadline)
+
+    def read(self, deadline: float) -> bytes:
+        """No wait for what will not come."""
+        return b"" if self._is_deaf else self.inner.read(deadline)
+
+    def reset(self) -> None:
+        """Restart the device."""
+        self.inner.reset()
+        self._is_deaf = not self._wakes
+
+    def close(self) -> None:
+        """Give the device up."""
+        self.inner.close()
+
+
 @pytest.fixture
 def process() -> Iterator[DeviceEngine]:
     """A device process of its own for each test."""
@@ -156,3 +184,27 @@ def test_a_restart_is_told(process: DeviceEngine, make_run: MakeRun) -> None:
     process.device.command(CommandCode.RESET, ResetRequest(RestartCode.FIRMWARE).pack())
     assert process.device.hello.reset_cause == 1
     process.load(run.model, run.method, run.state)
+
+
+def test_a_device_that_hangs_is_reset(process: DeviceEngine, make_run: MakeRun) -> None:
+    """A new session is not to be had, a reset brings it back, and the next load trains."""
+    run = make_run(MethodKind.PRIOT)
+    process.load(run.model, run.method, run.state)
+    expected = process.state_crc()
+    link = link_of(process)
+    link.transport = Deaf(link.transport, wakes=True)
+    with pytest.raises(LinkLost, match=r"did not answer state .*; it answers again after a reset: load the run again"):
+        process.state_crc()
+    process.load(run.model, run.method, run.state)
+    assert process.state_crc() == expected
+
+
+def test_a_device_that_stays_silent_asks_for_a_hand(process: DeviceEngine) -> None:
+    """What was asked, what was tried, and what a person can do."""
+    link = link_of(process)
+    link.transport = Deaf(link.transport, wakes=False)
+    said = (
+        r"did not answer state .*; neither a new session nor a reset brings an answer: press its button or .* `invoke"
+    )
+    with pytest.raises(LinkLost, match=said):
+        process.device.command(CommandCode.STATE)
