@@ -101,7 +101,7 @@ def worked(sum_: int, rounds: int) -> int:
 
 
 def test_a_core_at_work_is_interrupted() -> None:
-    """Its sum does not notice; bytes come a FIFO at a time, none while PRIMASK is set, and the same however sliced."""
+    """Its sum does not notice; bytes come a FIFO at a time, none while PRIMASK is set, whatever deadline passes."""
     data = bytes(range(200))
     ends = []
     for is_cut in (False, True):
