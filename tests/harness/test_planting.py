@@ -1,5 +1,6 @@
 """A copy of the firmware with a bug in it, and without it again."""
 
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -29,8 +30,10 @@ def test_changes_last_as_long_as_the_context(copy: FirmwareCopy) -> None:
     ours = (ROOT / "firmware" / "kernels" / "priot_math.h").read_text()
     changes = [Change("kernels/priot_math.h", "#define PRIOT_INT8_MAX 127", "#define PRIOT_INT8_MAX 126")]
     changes.append(Change("kernels/priot_math.h", "x ^= x >> 17;", "x ^= x >> 16;"))
-    with pytest.raises(ZeroDivisionError), copy.planted(*changes):
+    with copy.planted(*changes):
         assert text_of(copy, changes[0].file) == ours.replace("_MAX 127", "_MAX 126").replace(">> 17", ">> 16")
+    assert text_of(copy, changes[0].file) == ours
+    with suppress(ZeroDivisionError), copy.planted(*changes):
         raise ZeroDivisionError
     assert text_of(copy, changes[0].file) == ours
     assert (ROOT / "firmware" / "kernels" / "priot_math.h").read_text() == ours
