@@ -1,4 +1,4 @@
-"""Where a run may be cut, watched and taken up again without a trace of it: saving, epochs, predictions, observations."""
+"""Where a run may be cut, watched and taken up again without a trace of it."""
 
 from dataclasses import replace
 

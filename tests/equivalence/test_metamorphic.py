@@ -54,9 +54,7 @@ def test_pruned_edges_are_zero_weights(engine: Engine, pruned: str, run: Run) ->
 def test_priot_s_with_every_edge_scored_is_priot(engine: Engine, run: Run) -> None:
     """The packed scores, their places and the weights masked in place give what the dense ones give, step by step."""
     every = {i: np.ones(values.shape, np.bool_) for i, values in run.state.values.items()}
-    sparse = run._replace(
-        method=replace(run.method, kind=MethodKind.PRIOT_S), state=replace(run.state, scored=every)
-    )
+    sparse = run._replace(method=replace(run.method, kind=MethodKind.PRIOT_S), state=replace(run.state, scored=every))
     expect_same(record(engine, sparse), record(engine, run))
 
 
