@@ -274,14 +274,21 @@ class LibraryDevice:
     Args:
         path: The library.
         arena_bytes: Memory for models.
+
+    Raises:
+        InputError: The file is no such library.
     """
 
     name = "host"
     takes_dataset = True
 
     def __init__(self, path: Path, arena_bytes: int = HOST_ARENA_BYTES) -> None:
-        self._library = ctypes.CDLL(str(path))
-        self._library.priot_host_bytes.restype = ctypes.c_size_t
+        try:
+            self._library = ctypes.CDLL(str(path))
+            self._library.priot_host_bytes.restype = ctypes.c_size_t
+        except (OSError, AttributeError) as error:
+            do = "build it with `invoke build --preset host`"
+            raise InputError.about(f"{path}", expected="a library like libpriot", got=f"{error}", do=do) from error
         # Words, so that memory and arena are aligned to 8.
         self._memory = np.zeros(self._library.priot_host_bytes() // 8 + 1, np.uint64)
         self._arena = np.zeros(arena_bytes // 8, np.uint64)

@@ -2,6 +2,7 @@
 
 import re
 import tempfile
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from .booted import BootedRp2040
 from .device import LibraryDevice, LinkDevice
 from .device_kinds import DEFAULT_OPTIONS, DeviceKind, DeviceOptions, OpenedEngine
 from .engines import DeviceEngine
-from .firmware import build
+from .firmware import build, build_id
 from .link import Link
 from .renode import missing as renode_is_missing
 from .transports.emulator import DATASET_FLASH_OFFSET, EmulatorTransport
@@ -25,7 +26,6 @@ from .transports.rp2040py import Line, Rp2040pyTransport
 
 PORT = re.compile(r"/.+|COM\d+|serial:.+|[a-z0-9]+://.+")
 PORTS = "/dev/ttyACM0, COM3, serial:NUMBER, serial:*, a pyserial URL"
-REPLAY = "replay:"
 DATASET_FLASH_BYTES = 0x1A0000  # a Pico's flash behind the program
 
 
@@ -53,25 +53,30 @@ class FlashFile:
 
 def open_process(_: DeviceOptions = DEFAULT_OPTIONS) -> DeviceEngine:
     """The C engine as a process on pipes, with frames."""
-    firmware, flash = build("host"), FlashFile()
-    link = Link(ProcessTransport(firmware.process, flash.name))
-    return DeviceEngine(LinkDevice(link, {firmware.build_id: firmware.process}, flash.write), "process")
+    firmware = build("host")
+    return open_program(firmware.process, "process", {firmware.build_id: firmware.process})
+
+
+def open_program(program: Path, name: str, images: Mapping[bytes, Path] | None = None) -> DeviceEngine:
+    """A program that speaks frames on its pipes; one without `images` is what it is, whatever this checkout builds."""
+    flash = FlashFile()
+    link = Link(ProcessTransport(program, flash.name))
+    return DeviceEngine(LinkDevice(link, images or {}, flash.write, any_build=images is None), name)
 
 
 def open_emulator(_: DeviceOptions = DEFAULT_OPTIONS) -> DeviceEngine:
     """The RP2040 firmware, RAM image, on the embedded emulator."""
-    image = build("rp2040").ram
-    return open_emulated(image.elf, image.build_id)
+    return open_emulated(build("rp2040").ram.elf)
 
 
-def open_emulated(elf: Path, build_id: bytes) -> DeviceEngine:
+def open_emulated(elf: Path, name: str = "emulator") -> DeviceEngine:
     """An RP2040 image on the embedded emulator, its transfer set in the emulated flash."""
     transport = EmulatorTransport(elf)
 
     def write_flash(data: bytes) -> None:
         transport.machine.write_flash(DATASET_FLASH_OFFSET, data)
 
-    return DeviceEngine(LinkDevice(Link(transport), {build_id: elf}, write_flash), "emulator")
+    return DeviceEngine(LinkDevice(Link(transport), {build_id(elf): elf}, write_flash), name)
 
 
 def open_renode(_: DeviceOptions = DEFAULT_OPTIONS) -> DeviceEngine:
@@ -104,11 +109,29 @@ def open_rp2040py(line: Line, _: DeviceOptions = DEFAULT_OPTIONS) -> DeviceEngin
     return DeviceEngine(LinkDevice(Link(transport), {image.build_id: image.elf}, write_flash), name)
 
 
-def open_replay(path: str, _: DeviceOptions = DEFAULT_OPTIONS) -> DeviceEngine:
+def open_replay(path: Path, name: str) -> DeviceEngine:
     """A transcript as a device."""
-    link = Link(ReplayTransport(Path(path)))
+    link = Link(ReplayTransport(path))
     # What was recorded already has its transfer set, and is what it was, whatever this checkout builds.
-    return DeviceEngine(LinkDevice(link, {}, write_flash=lambda _: None, any_build=True))
+    return DeviceEngine(LinkDevice(link, {}, write_flash=lambda _: None, any_build=True), name)
+
+
+def open_library(path: Path, name: str) -> DeviceEngine:
+    """Another libpriot in this process, such as one with kernels of one's own."""
+    return DeviceEngine(LibraryDevice(path), name)
+
+
+def open_file(form: str, path: Path, _: DeviceOptions = DEFAULT_OPTIONS) -> DeviceEngine:
+    """A file as a device.
+
+    Raises:
+        InputError: There is no such file, or it is not what its form says.
+    """
+    name = f"{form}:{path}"
+    if not path.is_file():
+        do = "check the path"
+        raise InputError.about(f"device {name}", expected="a file", got="none of that name", do=do)
+    return FILES[form](path, name)
 
 
 DEVICES: dict[str, DeviceKind] = {
@@ -121,17 +144,26 @@ DEVICES: dict[str, DeviceKind] = {
     "rp2040py:usb": DeviceKind(partial(open_rp2040py, "usb"), is_slow=True),
 }
 
+FILES: dict[str, Callable[[Path, str], DeviceEngine]] = {
+    "library": open_library,
+    "process": open_program,
+    "image": open_emulated,
+    "replay": open_replay,
+}
+"""How a file stands for a device, by what comes before the colon."""
+
 
 def find_device(name: str) -> DeviceKind | None:
-    """The entry of a name, or what its form stands for: a transcript, a port, or ports joined by `+` as a pool.
+    """The entry of a name, or what its form stands for: a file, a port, or ports joined by `+` as a pool.
 
     Returns:
         None where it is nothing of all that.
     """
     if name in DEVICES:
         return DEVICES[name]
-    if name.startswith(REPLAY):
-        return DeviceKind(partial(open_replay, name.removeprefix(REPLAY)))
+    form, _, path = name.partition(":")
+    if form in FILES and path:
+        return DeviceKind(partial(open_file, form, Path(path)))
     boards = tuple(name.split("+"))
     if not all(map(PORT.fullmatch, boards)):
         boards = (name,)  # a path may have a + in it
@@ -142,7 +174,7 @@ def find_device(name: str) -> DeviceKind | None:
 
 def known_names() -> str:
     """What a device can be called, for people."""
-    return f"{', '.join(DEVICES)}, a port ({PORTS}), ports joined by +, {REPLAY}FILE"
+    return f"{', '.join(DEVICES)}, a port ({PORTS}), ports joined by +, {', '.join(f'{form}:FILE' for form in FILES)}"
 
 
 def parse_devices(text: str) -> tuple[str, ...]:
