@@ -2,7 +2,7 @@
 
 Source: NITI's public code (github.com/wangmaolin/niti, `ti_torch.py` and `ti_loss.py`), which goes with arXiv
 2009.13108; of the paper only what the code shows. Its divisions of whole numbers truncate toward zero. What this
-project decides otherwise (+128 is clipped, random numbers are pinned, exponents clamped) is marked in docs/semantics.md.
+project decides otherwise (+128 is clipped, random numbers are pinned, ...) is marked in docs/semantics.md.
 """
 
 import math
