@@ -5,6 +5,7 @@ make as many sums in one stage; or, the other way about, four positions with the
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -33,6 +34,16 @@ def test_sums_near_ties(engine: KernelEngine, shift: int) -> None:
     values = np.resize(ties[np.abs(ties) < 2**15] if shift < 15 else VALUES[shift :: 2**9], 64)
     expect_sums(engine, values, shift)
     expect_gradients(engine, values, shift, MethodKind.NITI_STATIC)
+
+
+def test_widths_near_powers_of_two(engine: KernelEngine) -> None:
+    """The dynamic shift leaves the largest sum at most 2**7, and is no larger than that takes; of either sign."""
+    for largest in [2**width + near for width in range(6, 15) for near in (-1, 0, 1)]:
+        needed = next(shift for shift in SHIFTS if largest <= 2 ** (shift + 7))
+        for sign in (1, -1):
+            values = np.resize(np.array([0, sign * largest, 5]), 64)
+            result = engine.run_kernel(replace(sums_case(values, 0), shifts=None))
+            assert result.shifts.forward == needed, f"of {sign * largest}"
 
 
 @pytest.mark.slow
