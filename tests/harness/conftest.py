@@ -6,10 +6,12 @@ import pytest
 
 from priot_hil.harness.compare import compare_step
 from priot_hil.harness.device import LibraryDevice, LinkDevice
-from priot_hil.harness.devices import open_emulator, open_process
+from priot_hil.harness.devices import open_emulator, open_engine, open_process
 from priot_hil.harness.engines import DeviceEngine
 from priot_hil.harness.example import STEPS, example_run
 from priot_hil.harness.firmware import build
+from priot_hil.harness.plugin.options import DEVICES_KEY
+from priot_hil.harness.plugin.selection import id_of
 from priot_hil.harness.protocol import DatasetRecord
 from priot_hil.harness.strategies import Run
 from priot_hil.reference.reference_engine import ReferenceEngine
@@ -34,10 +36,21 @@ def open_small_host() -> DeviceEngine:
 OPEN = {"host": open_small_host, "process": open_process, "board": open_emulator}
 
 
-@pytest.fixture(scope="session", params=OPEN)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Gives `device_engine` the firmware that `--device` names by its files, where it does, instead of this build's."""
+    chosen = [mark for mark in metafunc.definition.iter_markers("parametrize") if mark.args[0] == "device_engine"]
+    if "device_engine" in metafunc.fixturenames and not chosen:
+        devices: tuple[str, ...] = metafunc.config.stash[DEVICES_KEY]
+        files = [name for name in devices if name.partition(":")[0] in ("library", "image")]
+        ids = [id_of(name) for name in files]
+        metafunc.parametrize("device_engine", files or OPEN, ids=ids or list(OPEN), indirect=True, scope="session")
+
+
+@pytest.fixture(scope="session")
 def device_engine(request: pytest.FixtureRequest) -> Iterator[DeviceEngine]:
-    """The engine without a link, behind one, and in the board's own image on the emulator."""
-    opened = OPEN[request.param]()
+    """The engine without a link, behind one, and in the board's own image on the emulator; or firmware by its file."""
+    opened = OPEN[request.param]() if request.param in OPEN else open_engine(request.param)
+    assert isinstance(opened, DeviceEngine)
     yield opened
     opened.close()
 

@@ -1,0 +1,120 @@
+"""Builds mutants, each in a worker's own copy of the firmware, so that only what changed is compiled."""
+
+import hashlib
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from elftools.common.exceptions import ELFError
+from elftools.elf.elffile import ELFFile
+
+from priot_hil.harness.firmware import BoardFirmware, BuildError, HostFirmware, build
+from priot_hil.harness.paths import BUILD, ROOT
+
+from .mutant import Mutant
+
+MutatedDevice = Literal["host", "emulator"]
+PRESET: dict[MutatedDevice, str] = {"host": "host", "emulator": "rp2040"}
+COMPILERS_WORD = "error:"
+CODE = 2  # SHF_ALLOC: what is loaded, and so neither debugging information nor symbol tables
+
+
+@dataclass(frozen=True)
+class Product:
+    """A build of the firmware.
+
+    Attributes:
+        device: The name for `--device`.
+        code: Hash of all code and data but the build id; None where the file's format is not known.
+    """
+
+    device: str
+    code: str | None
+
+
+class Workshop:
+    """A worker's copy of the firmware.
+
+    Args:
+        device: What is built: the library of this machine, or the RP2040's image.
+        number: Of the worker; no two work in one folder.
+        checkout: Where the firmware comes from.
+    """
+
+    def __init__(self, device: MutatedDevice, number: int, checkout: Path = ROOT) -> None:
+        self.device = device
+        self.root = BUILD / "mutants" / f"{device}-{number}"
+        self._original = checkout / "firmware"
+        self._mutated: str | None = None
+        copied = set()
+        for path in sorted(self._original.rglob("*")):
+            name = path.relative_to(self._original)
+            if path.is_file() and "__pycache__" not in name.parts:
+                copied.add(name)
+                self._put(name.as_posix(), _without_werror(path))
+        for path in (self.root / "firmware").rglob("*"):
+            if path.is_file() and path.relative_to(self.root / "firmware") not in copied:
+                path.unlink()
+
+    def build(self, mutant: Mutant | None = None) -> Product | None:
+        """A mutant, or the firmware as it is.
+
+        Returns:
+            What was built; None where the mutant does not compile.
+
+        Raises:
+            BuildError: The build did not get as far as that.
+        """
+        if self._mutated is not None and (mutant is None or mutant.file != self._mutated):
+            self._put(self._mutated, _without_werror(self._original / self._mutated))
+            self._mutated = None
+        if mutant is not None:
+            self._mutated = mutant.file
+            self._put(mutant.file, mutant.source)
+        try:
+            firmware = build(PRESET[self.device], self.root)
+        except BuildError as error:
+            if mutant is not None and COMPILERS_WORD in str(error):
+                return None
+            raise
+        if isinstance(firmware, BoardFirmware):
+            return Product(f"image:{firmware.ram.elf}", code_hash(firmware.ram.elf, firmware.ram.build_id))
+        assert isinstance(firmware, HostFirmware) and firmware.library is not None
+        return Product(f"library:{firmware.library}", code_hash(firmware.library, firmware.build_id))
+
+    def remove(self) -> None:
+        """Throws the copy away."""
+        shutil.rmtree(self.root, ignore_errors=True)
+
+    def _put(self, name: str, data: bytes) -> None:
+        """Writes a file of the copy, unless it is so already: what is not touched is not compiled again."""
+        path = self.root / "firmware" / name
+        if not path.exists() or path.read_bytes() != data:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
+
+
+def code_hash(path: Path, build_id: bytes) -> str | None:
+    """A hash of everything in a linked file that is loaded, without its build id: equal for equal programs.
+
+    Returns:
+        None where it is no ELF, as on macOS.
+    """
+    digest = hashlib.sha256()
+    try:
+        with path.open("rb") as file:
+            for section in ELFFile(file).iter_sections():
+                if section["sh_flags"] & CODE:
+                    data = b"" if section["sh_type"] == "SHT_NOBITS" else section.data()
+                    digest.update(f"{section.name} {section['sh_size']}\n".encode())
+                    digest.update(data.replace(build_id, bytes(len(build_id))))
+    except ELFError:
+        return None
+    return digest.hexdigest()
+
+
+def _without_werror(path: Path) -> bytes:
+    """A file of the copy: an unused variable is no reason to lose a mutant."""
+    data = path.read_bytes()
+    return data.replace(b" -Werror ", b" ") if path.name == "CMakeLists.txt" else data
