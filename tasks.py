@@ -262,6 +262,33 @@ def fuzz(_: Context, seconds: int = 60, target: str = "", preset: str = "fuzz") 
     return run_fuzzers(seconds, target, preset)
 
 
+@task(
+    help={
+        "device": "host, or emulator: the RP2040's firmware",
+        "sample": "how many mutants, from every file and operator",
+        "all": "every mutant: hours",
+        "only": "those whose id has this in it",
+        "again": "try survivors again",
+        "report": "a folder for the table and its records, such as docs/results",
+    }
+)
+@command
+def mutate(
+    _: Context,
+    device: str = "host",
+    sample: int = 600,
+    all: bool = False,
+    only: str = "",
+    again: bool = False,
+    report: str = "",
+) -> int:
+    """Build wrong versions of the firmware and see the suite find each; needs PRIOT_EXTRAS=mutation."""
+    from priot_hil.harness.mutation.command import mutate as try_mutants
+
+    folder = Path(report) if report else None
+    return try_mutants(device, sample, every=all, only=only, again=again, report=folder)
+
+
 @task
 @command
 def protocol(_: Context) -> None:

@@ -11,8 +11,8 @@ from .sources import DOMAIN_OPERATOR
 def sample(mutants: Sequence[Mutant], count: int) -> list[Mutant]:
     """So many mutants, evenly over operators and files, in their order; every named replacement is among them.
 
-    Each file gives one mutant of each operator before any gives two. Which one is decided by hashes of the ids, so that
-    an edit elsewhere leaves the choice as it is.
+    Each operator gives one mutant of each file, and then as many as its share of all. Which ones is decided by hashes
+    of the ids, so that an edit elsewhere leaves the choice as it is.
 
     Args:
         mutants: All of them.
@@ -22,7 +22,7 @@ def sample(mutants: Sequence[Mutant], count: int) -> list[Mutant]:
     for mutant in mutants:
         cells[mutant.file, mutant.operator].append(mutant)
     ranked = [
-        (-1 if mutant.operator == DOMAIN_OPERATOR else rank, _hash(mutant), mutant)
+        (-1.0 if mutant.operator == DOMAIN_OPERATOR else rank / len(cell), _hash(mutant), mutant)
         for cell in cells.values()
         for rank, mutant in enumerate(sorted(cell, key=_hash))
     ]

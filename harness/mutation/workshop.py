@@ -1,7 +1,6 @@
 """Builds mutants, each in a worker's own copy of the firmware, so that only what changed is compiled."""
 
 import hashlib
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -11,11 +10,13 @@ from elftools.elf.elffile import ELFFile
 
 from priot_hil.harness.firmware import BoardFirmware, BuildError, HostFirmware, build
 from priot_hil.harness.paths import BUILD, ROOT
+from priot_hil.harness.planting import FirmwareCopy
 
 from .mutant import Mutant
 
 MutatedDevice = Literal["host", "emulator"]
 PRESET: dict[MutatedDevice, str] = {"host": "host", "emulator": "rp2040"}
+SETTINGS = "CMakeLists.txt"
 COMPILERS_WORD = "error:"
 CODE = 2  # SHF_ALLOC: what is loaded, and so neither debugging information nor symbol tables
 
@@ -39,23 +40,15 @@ class Workshop:
     Args:
         device: What is built: the library of this machine, or the RP2040's image.
         number: Of the worker; no two work in one folder.
-        checkout: Where the firmware comes from.
     """
 
-    def __init__(self, device: MutatedDevice, number: int, checkout: Path = ROOT) -> None:
+    def __init__(self, device: MutatedDevice, number: int) -> None:
         self.device = device
         self.root = BUILD / "mutants" / f"{device}-{number}"
-        self._original = checkout / "firmware"
         self._mutated: str | None = None
-        copied = set()
-        for path in sorted(self._original.rglob("*")):
-            name = path.relative_to(self._original)
-            if path.is_file() and "__pycache__" not in name.parts:
-                copied.add(name)
-                self._put(name.as_posix(), _without_werror(path))
-        for path in (self.root / "firmware").rglob("*"):
-            if path.is_file() and path.relative_to(self.root / "firmware") not in copied:
-                path.unlink()
+        FirmwareCopy(self.root).refresh()
+        # An unused variable is no reason to lose a mutant.
+        self._put(SETTINGS, _original(SETTINGS).replace(b" -Werror ", b" "))
 
     def build(self, mutant: Mutant | None = None) -> Product | None:
         """A mutant, or the firmware as it is.
@@ -67,7 +60,7 @@ class Workshop:
             BuildError: The build did not get as far as that.
         """
         if self._mutated is not None and (mutant is None or mutant.file != self._mutated):
-            self._put(self._mutated, _without_werror(self._original / self._mutated))
+            self._put(self._mutated, _original(self._mutated))
             self._mutated = None
         if mutant is not None:
             self._mutated = mutant.file
@@ -82,10 +75,6 @@ class Workshop:
             return Product(f"image:{firmware.ram.elf}", code_hash(firmware.ram.elf, firmware.ram.build_id))
         assert isinstance(firmware, HostFirmware) and firmware.library is not None
         return Product(f"library:{firmware.library}", code_hash(firmware.library, firmware.build_id))
-
-    def remove(self) -> None:
-        """Throws the copy away."""
-        shutil.rmtree(self.root, ignore_errors=True)
 
     def _put(self, name: str, data: bytes) -> None:
         """Writes a file of the copy, unless it is so already: what is not touched is not compiled again."""
@@ -114,7 +103,5 @@ def code_hash(path: Path, build_id: bytes) -> str | None:
     return digest.hexdigest()
 
 
-def _without_werror(path: Path) -> bytes:
-    """A file of the copy: an unused variable is no reason to lose a mutant."""
-    data = path.read_bytes()
-    return data.replace(b" -Werror ", b" ") if path.name == "CMakeLists.txt" else data
+def _original(name: str) -> bytes:
+    return (ROOT / "firmware" / name).read_bytes()
