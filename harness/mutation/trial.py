@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 
-from priot_hil.harness.paths import ROOT
+from priot_hil.harness.paths import BUILD, ROOT
 
 EQUIVALENCE = ("tests/equivalence",)
 DEVICE_TESTS = tuple(f"tests/harness/test_{name}.py" for name in ("device", "device_load", "device_data", "detached"))
@@ -109,7 +109,7 @@ class Hunt:
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Keeps the tests of a device, the quickest suite first."""
         tests = [item for item in items if self._runs_on_device(item)]
-        items[:] = sorted(tests, key=lambda item: (is_device_test(item.nodeid), not item.get_closest_marker("short")))
+        items[:] = sorted(tests, key=suite_of)
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         """Notes which test runs, in case that it is the last, and gives it its time."""
@@ -147,6 +147,11 @@ def is_device_test(nodeid: str) -> bool:
     return nodeid.startswith(DEVICE_TESTS)
 
 
+def suite_of(item: pytest.Item) -> int:
+    """Where a test stands in a trial: the short suite, the device's refusals and data, all the rest."""
+    return 0 if item.get_closest_marker("short") else 1 if is_device_test(item.nodeid) else 2
+
+
 def start(hunt: Hunt) -> Any:
     """Starts the suite's process.
 
@@ -169,6 +174,8 @@ def perform(hunt: Hunt) -> None:
     """The suite's process: pytest as a user runs it, until the first failure."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the campaign ends it
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    # To compile the tests once and not for each mutant, whatever the environment says.
+    sys.pycache_prefix, sys.dont_write_bytecode = str(BUILD / "mutants" / "pycache"), False
     os.chdir(hunt.folder)
     log = os.open(hunt.log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     os.dup2(log, 1)

@@ -9,7 +9,7 @@ from elftools.common.exceptions import ELFError
 from elftools.elf.elffile import ELFFile
 from filelock import FileLock, Timeout
 
-from priot_hil.harness.firmware import BoardFirmware, BuildError, HostFirmware, build
+from priot_hil.harness.firmware import ALL, BoardFirmware, BuildError, HostFirmware, build
 from priot_hil.harness.paths import BUILD, ROOT
 from priot_hil.harness.planting import FirmwareCopy
 from priot_hil.reference.errors import InputError
@@ -18,7 +18,11 @@ from .mutant import Mutant
 
 MutatedDevice = Literal["host", "emulator"]
 PRESET: dict[MutatedDevice, str] = {"host": "host", "emulator": "rp2040"}
-SETTINGS = "CMakeLists.txt"
+TARGET: dict[MutatedDevice, str] = {"host": "priot", "emulator": ALL}
+SETTINGS = (
+    ("CMakeLists.txt", b" -Werror ", b" "),  # an unused variable is no reason to lose a mutant
+    ("boards/host/CMakeLists.txt", b"DEPENDS ${sources}", b"DEPENDS"),  # and the build id may stay
+)
 COMPILERS_WORD = "error:"
 CODE = 2  # SHF_ALLOC: what is loaded, and so neither debugging information nor symbol tables
 
@@ -54,8 +58,8 @@ class Workshop:
         self._lock = FileLock(self.root.with_suffix(".lock"))
         self._lock_or_refuse()
         FirmwareCopy(self.root).refresh()
-        # An unused variable is no reason to lose a mutant.
-        self._put(SETTINGS, _original(SETTINGS).replace(b" -Werror ", b" "))
+        for name, wanted, instead in SETTINGS:
+            self._put(name, _original(name).replace(wanted, instead))
 
     def build(self, mutant: Mutant | None = None) -> Product | None:
         """A mutant, or the firmware as it is.
@@ -73,7 +77,7 @@ class Workshop:
             self._mutated = mutant.file
             self._put(mutant.file, mutant.source)
         try:
-            firmware = build(PRESET[self.device], self.root)
+            firmware = build(PRESET[self.device], self.root, ALL if mutant is None else TARGET[self.device])
         except BuildError as error:
             if mutant is not None and COMPILERS_WORD in str(error):
                 return None
