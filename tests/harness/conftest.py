@@ -1,6 +1,7 @@
 """A small run of each method, and the devices whose own behaviour is tested, whatever `--device` says."""
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -24,20 +25,38 @@ def make_run() -> Callable[[MethodKind], Run]:
     return example_run
 
 
-def open_small_host() -> DeviceEngine:
+def open_small_host(library: Path | None) -> DeviceEngine:
     """The library with a small arena."""
-    library = build("host").library
+    library = library or build("host").library
     assert library is not None
     return DeviceEngine(LibraryDevice(library, SMALL_ARENA))
 
 
-OPEN = {"host": open_small_host, "process": open_process, "board": open_emulator}
+OPEN = {"process": open_process, "board": open_emulator}
 
 
-@pytest.fixture(scope="session", params=OPEN)
+def open_kind(request: pytest.FixtureRequest) -> DeviceEngine:
+    """The kind that a fixture's parameter names."""
+    form, _, path = request.config.getoption("--device").partition(":")
+    library = Path(path) if form == "library" else None
+    return open_small_host(library) if request.param == "host" else OPEN[request.param]()
+
+
+@pytest.fixture(scope="session", params=["host", *OPEN])
 def device_engine(request: pytest.FixtureRequest) -> Iterator[DeviceEngine]:
-    """The engine without a link, behind one, and in the board's own image on the emulator."""
-    opened = OPEN[request.param]()
+    """The engine without a link, behind one, and in the board's own image on the emulator.
+
+    Without a link it is the library that `--device` names, where it names one.
+    """
+    opened = open_kind(request)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(params=["host", *OPEN])
+def fresh_engine(request: pytest.FixtureRequest) -> Iterator[DeviceEngine]:
+    """The same, just started."""
+    opened = open_kind(request)
     yield opened
     opened.close()
 
