@@ -1,17 +1,16 @@
 """A small run of each method, and the devices whose own behaviour is tested, whatever `--device` says."""
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
 from priot_hil.harness.compare import compare_step
 from priot_hil.harness.device import LibraryDevice, LinkDevice
-from priot_hil.harness.devices import open_emulator, open_engine, open_process
+from priot_hil.harness.devices import open_emulator, open_process
 from priot_hil.harness.engines import DeviceEngine
 from priot_hil.harness.example import STEPS, example_run
 from priot_hil.harness.firmware import build
-from priot_hil.harness.plugin.options import DEVICES_KEY
-from priot_hil.harness.plugin.selection import id_of
 from priot_hil.harness.protocol import DatasetRecord
 from priot_hil.harness.strategies import Run
 from priot_hil.reference.reference_engine import ReferenceEngine
@@ -26,31 +25,38 @@ def make_run() -> Callable[[MethodKind], Run]:
     return example_run
 
 
-def open_small_host() -> DeviceEngine:
+def open_small_host(library: Path | None) -> DeviceEngine:
     """The library with a small arena."""
-    library = build("host").library
+    library = library or build("host").library
     assert library is not None
     return DeviceEngine(LibraryDevice(library, SMALL_ARENA))
 
 
-OPEN = {"host": open_small_host, "process": open_process, "board": open_emulator}
+OPEN = {"process": open_process, "board": open_emulator}
 
 
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Gives `device_engine` the firmware that `--device` names by its files, where it does, instead of this build's."""
-    chosen = [mark for mark in metafunc.definition.iter_markers("parametrize") if mark.args[0] == "device_engine"]
-    if "device_engine" in metafunc.fixturenames and not chosen:
-        devices: tuple[str, ...] = metafunc.config.stash[DEVICES_KEY]
-        files = [name for name in devices if name.partition(":")[0] in ("library", "image")]
-        ids = [id_of(name) for name in files]
-        metafunc.parametrize("device_engine", files or OPEN, ids=ids or list(OPEN), indirect=True, scope="session")
+def open_kind(request: pytest.FixtureRequest) -> DeviceEngine:
+    """The kind that a fixture's parameter names."""
+    form, _, path = request.config.getoption("--device").partition(":")
+    library = Path(path) if form == "library" else None
+    return open_small_host(library) if request.param == "host" else OPEN[request.param]()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="session", params=["host", *OPEN])
 def device_engine(request: pytest.FixtureRequest) -> Iterator[DeviceEngine]:
-    """The engine without a link, behind one, and in the board's own image on the emulator; or firmware by its file."""
-    opened = OPEN[request.param]() if request.param in OPEN else open_engine(request.param)
-    assert isinstance(opened, DeviceEngine)
+    """The engine without a link, behind one, and in the board's own image on the emulator.
+
+    Without a link it is the library that `--device` names, where it names one.
+    """
+    opened = open_kind(request)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(params=["host", *OPEN])
+def fresh_engine(request: pytest.FixtureRequest) -> Iterator[DeviceEngine]:
+    """The same, just started."""
+    opened = open_kind(request)
     yield opened
     opened.close()
 
