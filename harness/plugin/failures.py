@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from priot_hil.harness.failures import FOLDER, current, cases_in, keep, shows_it
+from priot_hil.harness.failures import FOLDER, cases_in, current, keep, shows_it
 
 from .engines import station_of
 from .selection import device_of

@@ -1,4 +1,4 @@
-"""Capsules of single stages, observations and epochs: read as written, refused where illegal, replayed on any engine."""
+"""Capsules of single stages, observations and epochs: as written, refused where illegal, replayed on any engine."""
 
 import json
 from dataclasses import replace
@@ -166,7 +166,7 @@ def test_a_stage_is_no_run(tmp_path):
     """Who wants a run is told that this is none; `read_case` reads both."""
     path = tmp_path / "case.npz"
     write_case(path, KernelCapsule(stage()))
-    with pytest.raises(CapsuleError, match="mode of a run: .*, got 'kernel'"):
+    with pytest.raises(CapsuleError, match=r"mode of a run: .*, got 'kernel'"):
         read_capsule(path)
     golden = next(iter(sorted(GOLDEN.glob("*.npz"))))
     assert isinstance(read_case(golden), Capsule)
