@@ -179,7 +179,26 @@ def kills(_: Context, count: int = 50, seed: int = 1, how: str = "kill") -> int:
     return DIVERGED if lose_boards(count, seed, how, default_console()) else 0
 
 
-@task(help={"preset": "rp2040, rp2040-gcc, host, host-sanitized, fuzz or fuzz-32"})
+@task(
+    help={
+        "profile": "hypothesis profile of the generated cases: default or thorough",
+        "seed": "of the generated cases",
+        "out": "the report (default: docs/results/coverage.md)",
+    }
+)
+@command
+def coverage(_: Context, profile: str = "default", seed: int = 0, out: str = "") -> int:
+    """Say which lines and conditions of kernels and engine the suite reaches; status 1 where one is left open."""
+    from priot_hil.harness.coverage.command import SuiteFailed
+    from priot_hil.harness.coverage.command import coverage as measure
+
+    try:
+        return measure(profile, seed, Path(out) if out else None)
+    except SuiteFailed as error:
+        raise Exit(f"error: {error}", DIVERGED) from error
+
+
+@task(help={"preset": "rp2040, rp2040-gcc, host, host-sanitized, host-coverage, fuzz or fuzz-32"})
 @command
 def build(_: Context, preset: str = "rp2040") -> None:
     """Build the firmware and say where it lies."""

@@ -1,6 +1,7 @@
 """A small run of each method, and the devices whose own behaviour is tested, whatever `--device` says."""
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -26,9 +27,9 @@ def make_run() -> Callable[[MethodKind], Run]:
     return example_run
 
 
-def open_small_host() -> DeviceEngine:
+def open_small_host(library: Path | None) -> DeviceEngine:
     """The library with a small arena."""
-    library = build("host").library
+    library = library or build("host").library
     assert library is not None
     return DeviceEngine(LibraryDevice(library, SMALL_ARENA))
 
@@ -37,20 +38,38 @@ OPEN = {"host": open_small_host, "process": open_process, "board": open_emulator
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Gives `device_engine` the firmware that `--device` names by its files, where it does, instead of this build's."""
-    chosen = [mark for mark in metafunc.definition.iter_markers("parametrize") if mark.args[0] == "device_engine"]
-    if "device_engine" in metafunc.fixturenames and not chosen:
-        devices: tuple[str, ...] = metafunc.config.stash[DEVICES_KEY]
-        files = [name for name in devices if name.partition(":")[0] in ("library", "image")]
-        ids = [id_of(name) for name in files]
-        metafunc.parametrize("device_engine", files or OPEN, ids=ids or list(OPEN), indirect=True, scope="session")
+    """Gives the fixtures below the firmware that `--device` names by its files, where it does, in place of this build's."""
+    chosen = {mark.args[0] for mark in metafunc.definition.iter_markers("parametrize")}
+    devices: tuple[str, ...] = metafunc.config.stash[DEVICES_KEY]
+    files = [name for name in devices if name.partition(":")[0] in ("library", "image")]
+    ids = [id_of(name) for name in files]
+    for fixture, scope in {"device_engine": "session", "fresh_engine": "function"}.items():
+        if fixture in metafunc.fixturenames and fixture not in chosen:
+            metafunc.parametrize(fixture, files or OPEN, ids=ids or list(OPEN), indirect=True, scope=scope)
+
+
+def open_kind(name: str) -> DeviceEngine:
+    """One of OPEN, or firmware by its file; a library as small as the host's."""
+    form, _, path = name.partition(":")
+    if form == "library":
+        return open_small_host(Path(path))
+    opened = OPEN[name]() if name in OPEN else open_engine(name)
+    assert isinstance(opened, DeviceEngine)
+    return opened
 
 
 @pytest.fixture(scope="session")
 def device_engine(request: pytest.FixtureRequest) -> Iterator[DeviceEngine]:
     """The engine without a link, behind one, and in the board's own image on the emulator; or firmware by its file."""
-    opened = OPEN[request.param]() if request.param in OPEN else open_engine(request.param)
-    assert isinstance(opened, DeviceEngine)
+    opened = open_kind(request.param)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def fresh_engine(request: pytest.FixtureRequest) -> Iterator[DeviceEngine]:
+    """The same, just started."""
+    opened = open_kind(request.param)
     yield opened
     opened.close()
 
