@@ -265,13 +265,9 @@ def _require_compiler(preset: str) -> None:
         )
     elif preset in get_args(FuzzPreset):
         require_fuzzing_clang(preset)
-<<<<<<< HEAD
-    elif preset == "host-sanitized" and not has_host_compiler():
-=======
     elif preset == "host-coverage":
         require_counting_clang()
-    elif preset == "host-sanitized" and not any(map(shutil.which, ("cc", "gcc", "clang"))):
->>>>>>> COV
+    elif preset == "host-sanitized" and not has_host_compiler():
         raise InputError.about(
             "preset host-sanitized",
             expected="gcc or clang on the PATH",

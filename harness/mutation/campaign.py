@@ -5,7 +5,8 @@ import queue
 import threading
 from collections.abc import Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field, replace
+from contextlib import closing
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +68,10 @@ class Campaign:
 
     def _work(self, number: int, waiting: "queue.SimpleQueue[Mutant]", teller: Teller) -> None:
         """One worker: its own copy of the firmware, one mutant after the other."""
-        workshop = Workshop(self.device, number)
+        with closing(Workshop(self.device, number)) as workshop:
+            self._work_in(workshop, waiting, teller)
+
+    def _work_in(self, workshop: Workshop, waiting: "queue.SimpleQueue[Mutant]", teller: Teller) -> None:
         product = workshop.build()
         assert product is not None, "what fails to build raises"
         self._measure(product, workshop.root, teller)
@@ -93,13 +97,13 @@ class Campaign:
                 return
             kept = self.results.path.with_name(f"times-{self.device}.json")
             known = json.loads(kept.read_text()) if kept.exists() else {}
-            if known.get("print") != self.results.print:
+            if known.get("key") != self.results.key:
                 teller.say(f"the suite on the firmware as it is, on {self.device}")
                 trial = self._hunt(product, folder)
                 if trial.outcome is not Outcome.SURVIVED and not self.is_over.is_set():
                     got = f"{trial.test}: {trial.said}"
                     raise InputError.about("unmutated firmware", expected="it to pass", got=got, do="mend it first")
-                known = {"print": self.results.print, "times": dict(trial.times)}
+                known = {"key": self.results.key, "times": dict(trial.times)}
                 if not self.is_over.is_set():
                     write_aside(kept, json.dumps(known))
             self._times, self._code = known["times"], product.code
@@ -129,7 +133,7 @@ class Campaign:
             process.join()
         if self.is_over.is_set():
             return Trial(Outcome.SURVIVED)  # no verdict; nobody will read it
-        return replace(result(hunt, None if was_ended else process.exitcode))
+        return result(hunt, None if was_ended else process.exitcode)
 
 
 def _raise_first(done: "set[Future[None]]") -> None:

@@ -50,9 +50,7 @@ def mutate(
     argued = arguments()
     chosen = choose(everything, count, every=every, only=only)
     results = Results(Path("results") / "mutation" / f"{device}.jsonl", fingerprint())
-    known = {
-        id_ for id_, record in results.records.items() if not (again and record.verdict is Verdict.SURVIVED)
-    }
+    known = {id_ for id_, record in results.records.items() if not (again and record.verdict is Verdict.SURVIVED)}
     missing = [mutant for mutant in chosen if mutant.id not in known]
     console.print(
         f"{len(everything)} mutants, {len(chosen)} chosen, {len(chosen) - len(missing)} of them tried before",
@@ -79,7 +77,9 @@ def choose(everything: list[Mutant], count: int, *, every: bool, only: str) -> l
         found = [mutant for mutant in everything if only in mutant.id]
         if not found:
             expected = "a part of a mutant's id, such as priot_math.h:priot_clip_s8"
-            raise InputError.about("only", expected=expected, got=repr(only), do="look one up in docs/results/mutation.md")
+            raise InputError.about(
+                "only", expected=expected, got=repr(only), do="look one up in docs/results/mutation.md"
+            )
         return found
     return everything if every else sample(everything, count)
 

@@ -34,7 +34,7 @@ class Mutant:
     """A wrong version of one file.
 
     Attributes:
-        id: ``file:function:operator:hash``; the hash is of the changed line and the change, so edits elsewhere leave it.
+        id: ``file:function:operator:hash``; the hash is of the changed line and the change: edits elsewhere leave it.
         file: Below the folder of the firmware, with slashes.
         line: Of the change, from 1.
         before, after: The changed lines, joined and without indentation.

@@ -24,7 +24,18 @@ NARROWER = {
     "uint16_t": "uint8_t",
 }
 OTHER_SIGN = {"int8_t": "uint8_t", "uint8_t": "int8_t", "int32_t": "uint32_t", "int64_t": "uint64_t"}
-GEOMETRY = {"padding", "stride", "kernel", "size", "height", "width", "in_height", "in_width", "out_height", "out_width"}
+GEOMETRY = {
+    "padding",
+    "stride",
+    "kernel",
+    "size",
+    "height",
+    "width",
+    "in_height",
+    "in_width",
+    "out_height",
+    "out_width",
+}
 CLIPS = {"priot_clip_s8": "(int8_t)"}
 EXPRESSIONS = {"binary_expression", "assignment_expression", "update_expression", "conditional_expression"}
 
@@ -189,7 +200,7 @@ OPERATORS: dict[str, Callable[["Node"], Iterator[Edit]]] = {
 def _is_read(node: "Node") -> bool:
     """Whether a name stands for its value: not declared, assigned, counted up, or part of a longer name."""
     parent = node.parent
-    if parent is None or parent.type.endswith("_declarator") and parent.child_by_field_name("value") != node:
+    if parent is None or (parent.type.endswith("_declarator") and parent.child_by_field_name("value") != node):
         return False
     if parent.type in ("assignment_expression", "update_expression"):
         return parent.child_by_field_name("right") == node

@@ -92,18 +92,18 @@ class Results:
 
     Attributes:
         path: One line of JSON for each record, with the fingerprint it holds for.
-        print: The fingerprint of today.
+        key: The fingerprint of today; records of another one are left alone.
     """
 
     path: Path
-    print: str
+    key: str
 
     def __post_init__(self) -> None:
         self.records: dict[str, Record] = {}
         if self.path.exists():
             for line in self.path.read_text().splitlines():
                 entry = _parsed(line)
-                if entry is not None and entry.pop("print", None) == self.print:
+                if entry is not None and entry.pop("key", None) == self.key:
                     self.add(record_of(entry), write=False)
 
     def add(self, record: Record, *, write: bool = True) -> None:
@@ -118,7 +118,7 @@ class Results:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with self.path.open("a") as file:
-                file.write(json.dumps({"print": self.print} | asdict(record)) + "\n")
+                file.write(json.dumps({"key": self.key} | asdict(record)) + "\n")
         except OSError as error:
             do = "choose a folder that can be written and has room"
             raise InputError.about(str(self.path), expected="a file to add to", got=str(error), do=do) from error

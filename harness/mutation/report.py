@@ -63,9 +63,7 @@ def _common(one: str, other: str) -> int:
     return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
 
 
-def write_report(
-    folder: Path, device: str, records: Sequence[Record], argued: Mapping[str, str], of: int
-) -> None:
+def write_report(folder: Path, device: str, records: Sequence[Record], argued: Mapping[str, str], of: int) -> None:
     """Puts a campaign into the records of all devices, and makes the table anew.
 
     Args:

@@ -174,8 +174,9 @@ def perform(hunt: Hunt) -> None:
     os.dup2(log, 1)
     os.dup2(log, 2)
     tests = [str(ROOT / each) if each.startswith("tests/") else each for each in hunt.arguments]
-    options = ["-x", "-q", "-W", "ignore::pytest.PytestAssertRewriteWarning", "-p", "no:cacheprovider", f"--hypothesis-profile={PROFILE}", f"--hypothesis-seed={SEED}"]
-    place = [f"--rootdir={ROOT}", f"--config-file={ROOT / 'pyproject.toml'}", f"--device={hunt.device}"]
+    options = ["-x", "-q", "-p", "no:cacheprovider", "-W", "ignore::pytest.PytestAssertRewriteWarning"]
+    options += [f"--hypothesis-profile={PROFILE}", f"--hypothesis-seed={SEED}", f"--device={hunt.device}"]
+    place = [f"--rootdir={ROOT}", f"--config-file={ROOT / 'pyproject.toml'}"]
     status = pytest.main([*options, *place, *tests], plugins=[hunt])
     sys.stdout.flush()
     os._exit(int(status))  # what a mutant did to this process is not to be tidied up

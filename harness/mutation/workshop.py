@@ -7,10 +7,12 @@ from typing import Literal
 
 from elftools.common.exceptions import ELFError
 from elftools.elf.elffile import ELFFile
+from filelock import FileLock, Timeout
 
 from priot_hil.harness.firmware import BoardFirmware, BuildError, HostFirmware, build
 from priot_hil.harness.paths import BUILD, ROOT
 from priot_hil.harness.planting import FirmwareCopy
+from priot_hil.reference.errors import InputError
 
 from .mutant import Mutant
 
@@ -40,12 +42,17 @@ class Workshop:
     Args:
         device: What is built: the library of this machine, or the RP2040's image.
         number: Of the worker; no two work in one folder.
+
+    Raises:
+        InputError: Another campaign is at work there.
     """
 
     def __init__(self, device: MutatedDevice, number: int) -> None:
         self.device = device
         self.root = BUILD / "mutants" / f"{device}-{number}"
         self._mutated: str | None = None
+        self._lock = FileLock(self.root.with_suffix(".lock"))
+        self._lock_or_refuse()
         FirmwareCopy(self.root).refresh()
         # An unused variable is no reason to lose a mutant.
         self._put(SETTINGS, _original(SETTINGS).replace(b" -Werror ", b" "))
@@ -73,8 +80,21 @@ class Workshop:
             raise
         if isinstance(firmware, BoardFirmware):
             return Product(f"image:{firmware.ram.elf}", code_hash(firmware.ram.elf, firmware.ram.build_id))
-        assert isinstance(firmware, HostFirmware) and firmware.library is not None
+        assert isinstance(firmware, HostFirmware)
+        assert firmware.library is not None, "the preset host always links the library"
         return Product(f"library:{firmware.library}", code_hash(firmware.library, firmware.build_id))
+
+    def close(self) -> None:
+        """Leaves the copy to the next campaign."""
+        self._lock.release()
+
+    def _lock_or_refuse(self) -> None:
+        self.root.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self._lock.acquire(blocking=False)
+        except Timeout:
+            do = "wait for the other campaign, or interrupt it"
+            raise InputError.about(str(self.root), expected="nobody at work", got="a campaign", do=do) from None
 
     def _put(self, name: str, data: bytes) -> None:
         """Writes a file of the copy, unless it is so already: what is not touched is not compiled again."""

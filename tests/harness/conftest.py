@@ -38,7 +38,7 @@ OPEN = {"host": open_small_host, "process": open_process, "board": open_emulator
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Gives the fixtures below the firmware that `--device` names by its files, where it does, in place of this build's."""
+    """Gives the fixtures below the firmware that `--device` names by its files, in place of this build's."""
     chosen = {mark.args[0] for mark in metafunc.definition.iter_markers("parametrize")}
     devices: tuple[str, ...] = metafunc.config.stash[DEVICES_KEY]
     files = [name for name in devices if name.partition(":")[0] in ("library", "image")]
