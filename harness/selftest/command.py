@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import get_args
 
 from rich.console import Console
 
@@ -12,9 +11,10 @@ from priot_hil.harness.planting import FirmwareCopy
 from priot_hil.reference.errors import InputError
 
 from .planted import Finder, Planted, read_planted
-from .proofs import Bench, Device, Proof, prove, prove_clean
+from .proofs import PRESETS, Bench, Proof, prove, prove_clean
 
 MISSED = 1
+WORK = BUILD / "selftest"
 RESULTS = Path("results")
 VERDICTS = {True: "found", False: "**missed**", None: "not run"}
 
@@ -36,10 +36,10 @@ def selftest(device: str, only: str = "", out: Path | None = None) -> int:
     """
     console = Console()
     bugs = choose(read_planted(), only)
-    if device not in get_args(Device):
-        expected = " or ".join(get_args(Device))
+    if device not in PRESETS:
+        expected = " or ".join(PRESETS)
         raise InputError.about("device to plant bugs on", expected=expected, got=repr(device), do="name one of them")
-    bench = Bench(FirmwareCopy(BUILD / "selftest"), BUILD / "selftest" / "found", "host" if device == "host" else "emulator")
+    bench = Bench(FirmwareCopy(WORK), WORK / "found", device)
     bench.copy.refresh()
     clean = prove_clean(bench)
     if clean.is_red:
@@ -74,7 +74,8 @@ def choose(bugs: Sequence[Planted], only: str) -> list[Planted]:
 
 def markdown(proofs: Mapping[Planted, Proof], device: str) -> str:
     """The table, and below it what each finder said."""
-    lines = [f"# Planted bugs, the suite on {device}", "", "| bug | found | by | after | shrunk to |", "| :-- | :-- | :-- | --: | :-- |"]
+    lines = [f"# Planted bugs, the suite on {device}", ""]
+    lines += ["| bug | found | by | after | shrunk to |", "| :-- | :-- | :-- | --: | :-- |"]
     for bug, proof in proofs.items():
         after = f"{proof.seconds:.1f} s" if proof.by else ""
         lines.append(f"| {bug.name} | {VERDICTS[proof.is_found]} | {proof.by} | {after} | {proof.size} |")

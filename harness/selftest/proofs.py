@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from priot_hil.harness import devices
 from priot_hil.harness.cases import read_case, size_of
@@ -22,7 +21,7 @@ from priot_hil.harness.replay import replay
 from .planted import Finder, Planted
 from .suite import EQUIVALENCE, SHORT, Verdict, run_suite
 
-Device = Literal["host", "emulator"]
+PRESETS = {"host": "host", "emulator": "rp2040"}
 HUNT = ("-p", trial.__name__, f"--hypothesis-profile={trial.PROFILE}")  # the first failing case, however large
 SEED = "--hypothesis-seed=0"
 FUZZ_SECONDS = 120
@@ -54,16 +53,16 @@ class Bench:
     Attributes:
         copy: Of the firmware; what it has built stays.
         folder: For what is written.
-        device: On which the suite looks for them.
+        device: On which the suite looks for them: a key of PRESETS.
     """
 
     copy: FirmwareCopy
     folder: Path
-    device: Device
+    device: str
 
     def build(self) -> str:
         """Builds the copy as it is; the name that `--device` has for it."""
-        firmware = build("host" if self.device == "host" else "rp2040", self.copy.root)
+        firmware = build(PRESETS[self.device], self.copy.root)
         if isinstance(firmware, BoardFirmware):
             return f"image:{firmware.ram.elf}"
         assert isinstance(firmware, HostFirmware)
@@ -142,7 +141,7 @@ def by_fuzzer(bug: Planted, bench: Bench, folder: Path) -> Proof:
 def by_coverage(bug: Planted, bench: Bench, folder: Path) -> Proof:
     """The short suite on the build that counts: the planted condition never holds, and the report says so."""
     begin = time.monotonic()
-    counts = run_counted(build("host-coverage", bench.copy.root), SHORT, SEED, root=bench.copy.root)
+    counts = run_counted(build("host-coverage", bench.copy.root), *SHORT, SEED, root=bench.copy.root)
     open_places = [place for place, times in counts.items() if times == 0]
     missed = [place for place in open_places if re.search(bug.says, place.code) and place.outcome == "true"]
     other = [place for place in open_places if re.search(bug.says, place.code) and place.outcome == "false"]

@@ -27,7 +27,7 @@ def make_run() -> Callable[[MethodKind], Run]:
     return example_run
 
 
-def open_small_host(library: Path | None) -> DeviceEngine:
+def open_small_host(library: Path | None = None) -> DeviceEngine:
     """The library with a small arena."""
     library = library or build("host").library
     assert library is not None
