@@ -4,6 +4,7 @@ import re
 import signal
 import subprocess
 import sys
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ from xml.etree import ElementTree
 from priot_hil.harness.paths import ROOT
 
 FOLDER = "tests/equivalence"
-EQUIVALENCE = (f"{FOLDER}/test_kernels.py", f"{FOLDER}/test_runs.py", FOLDER)  # the smallest cases first
+EQUIVALENCE = (f"{FOLDER}/test_kernels.py", f"{FOLDER}/test_runs.py")  # the smallest cases first
 SHORT = (f"{FOLDER}/test_short.py",)
 EXAMPLE = re.compile(r"^Failing test case: .*?^\)\n?", re.MULTILINE | re.DOTALL)
 SECONDS = 900  # after which a run hangs
@@ -85,5 +86,6 @@ def run_suite(device: str, folder: Path, tests: Sequence[str], *options: str) ->
 
 def message_of(report: str) -> str:
     """What a failure says, out of pytest's report of it: without code, and without the case, which is in a file."""
-    said = "\n".join(line[1:].removeprefix(" " * 7) for line in report.splitlines() if re.match(r"E(\s|$)", line))
+    first, *more = [line[1:].strip("\n") for line in report.splitlines() if re.match(r"E(\s|$)", line)] or [""]
+    said = first.strip() + "\n" + textwrap.dedent("\n".join(more))
     return EXAMPLE.sub("", said).strip()
