@@ -308,6 +308,21 @@ def mutate(
     return try_mutants(device, sample, every=all, only=only, again=again, report=folder)
 
 
+@task(
+    help={
+        "device": "on which the suite looks for them: host or emulator",
+        "only": "bugs with this in their names",
+        "out": "the table (default: results/selftest-DEVICE.md)",
+    }
+)
+@command
+def selftest(_: Context, device: str = "host", only: str = "", out: str = "") -> int:
+    """Plant bugs in a copy of the firmware: suite, sanitizers, fuzzer and coverage each have to find theirs."""
+    from priot_hil.harness.selftest.command import selftest as find_planted_bugs
+
+    return find_planted_bugs(device, only, Path(out) if out else None)
+
+
 @task
 @command
 def protocol(_: Context) -> None:

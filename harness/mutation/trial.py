@@ -21,6 +21,7 @@ from priot_hil.harness.paths import BUILD, ROOT
 EQUIVALENCE = ("tests/equivalence",)
 DEVICE_FILES = ("device", "device_load", "device_data", "descriptions", "detached")
 DEVICE_TESTS = tuple(f"tests/harness/test_{name}.py" for name in DEVICE_FILES)
+FIXTURES = ("engine", "device_engine", "fresh_engine")
 PROFILE = "hunt"
 SEED = 0
 PATIENCE = 5  # a test that takes so many times as long as on the unmutated firmware hangs
@@ -136,11 +137,7 @@ class Hunt:
 
     def _runs_on_device(self, item: pytest.Item) -> bool:
         params = getattr(getattr(item, "callspec", None), "params", {})
-        is_library = self.device.startswith("library:")
-        # Where `--device` names a library, these two call that one `host`.
-        return params.get("engine") == self.device or (
-            is_library and "host" in (params.get("device_engine"), params.get("fresh_engine"))
-        )
+        return self.device in (params.get(fixture) for fixture in FIXTURES)
 
     def _name(self, nodeid: str) -> str:
         """A test without its device, whose path would not be the same elsewhere."""
