@@ -265,13 +265,18 @@ def _require_compiler(preset: str) -> None:
         )
     elif preset in get_args(FuzzPreset):
         require_fuzzing_clang(preset)
-    elif preset == "host-sanitized" and not any(map(shutil.which, ("cc", "gcc", "clang"))):
+    elif preset == "host-sanitized" and not has_host_compiler():
         raise InputError.about(
             "preset host-sanitized",
             expected="gcc or clang on the PATH",
             got="neither",
             do="install one of them with its sanitizer library, or build preset host, which needs none",
         )
+
+
+def has_host_compiler() -> bool:
+    """Whether this machine has a compiler of its own, which sanitized builds need."""
+    return any(map(shutil.which, ("cc", "gcc", "clang")))
 
 
 def _pinned(package: str) -> str:
