@@ -225,7 +225,26 @@ def kills(_: Context, count: int = 50, seed: int = 1, how: str = "kill") -> int:
     return DIVERGED if lose_boards(count, seed, how, default_console()) else 0
 
 
-@task(help={"preset": "rp2040, rp2040-gcc, host, host-sanitized, fuzz or fuzz-32"})
+@task(
+    help={
+        "profile": "hypothesis profile of the generated cases: default or thorough",
+        "seed": "of the generated cases",
+        "out": "the report (default: docs/results/coverage.md)",
+    }
+)
+@command
+def coverage(_: Context, profile: str = "default", seed: int = 0, out: str = "") -> int:
+    """Say which lines and conditions of kernels and engine the suite reaches; status 1 where one is left open."""
+    from priot_hil.harness.coverage.command import SuiteFailed
+    from priot_hil.harness.coverage.command import coverage as measure
+
+    try:
+        return measure(profile, seed, Path(out) if out else None)
+    except SuiteFailed as error:
+        raise Exit(f"error: {error}", DIVERGED) from error
+
+
+@task(help={"preset": "rp2040, rp2040-gcc, host, host-sanitized, host-coverage, fuzz or fuzz-32"})
 @command
 def build(_: Context, preset: str = "rp2040") -> None:
     """Build the firmware and say where it lies."""
@@ -306,6 +325,48 @@ def fuzz(_: Context, seconds: int = 60, target: str = "", preset: str = "fuzz") 
     from priot_hil.harness.fuzz.campaign import fuzz as run_fuzzers
 
     return run_fuzzers(seconds, target, preset)
+
+
+@task(
+    help={
+        "device": "host, or emulator: the RP2040's firmware",
+        "sample": "how many mutants, from every file and operator",
+        "all": "every mutant: hours",
+        "only": "those whose id has this in it",
+        "again": "try survivors again",
+        "report": "a folder for the table and its records, such as docs/results",
+    }
+)
+@command
+def mutate(
+    _: Context,
+    device: str = "host",
+    sample: int = 600,
+    all: bool = False,
+    only: str = "",
+    again: bool = False,
+    report: str = "",
+) -> int:
+    """Build wrong versions of the firmware and see the suite find each; needs PRIOT_EXTRAS=mutation."""
+    from priot_hil.harness.mutation.command import mutate as try_mutants
+
+    folder = Path(report) if report else None
+    return try_mutants(device, sample, every=all, only=only, again=again, report=folder)
+
+
+@task(
+    help={
+        "device": "on which the suite looks for them: host or emulator",
+        "only": "bugs with this in their names",
+        "out": "the table (default: results/selftest-DEVICE.md)",
+    }
+)
+@command
+def selftest(_: Context, device: str = "host", only: str = "", out: str = "") -> int:
+    """Plant bugs in a copy of the firmware: suite, sanitizers, fuzzer and coverage each have to find theirs."""
+    from priot_hil.harness.selftest.command import selftest as find_planted_bugs
+
+    return find_planted_bugs(device, only, Path(out) if out else None)
 
 
 @task

@@ -21,11 +21,11 @@ from elftools.elf.sections import NoteSection, SymbolTableSection
 
 from priot_hil.reference.errors import InputError
 
-from .clang import require_fuzzing_clang
+from .clang import require_counting_clang, require_fuzzing_clang
 from .paths import ROOT
 
 BoardPreset = Literal["rp2040", "rp2040-gcc"]
-HostPreset = Literal["host", "host-sanitized"]
+HostPreset = Literal["host", "host-sanitized", "host-coverage"]
 FuzzPreset = Literal["fuzz", "fuzz-32"]
 PRESETS: tuple[str, ...] = get_args(BoardPreset) + get_args(HostPreset) + get_args(FuzzPreset)
 
@@ -105,8 +105,8 @@ def build(preset: str, root: Path = ROOT) -> Firmware:
     Quiet unless it fails or has to start from nothing. Safe to call from several processes: they take turns.
 
     Args:
-        preset: "rp2040" (pinned compiler), "rp2040-gcc", "host", "host-sanitized", "fuzz" or "fuzz-32", as in
-            firmware/CMakePresets.json.
+        preset: "rp2040" (pinned compiler), "rp2040-gcc", "host", "host-sanitized", "host-coverage", "fuzz" or
+            "fuzz-32", as in firmware/CMakePresets.json.
         root: The checkout; its build lies below ``build/firmware/<preset>``.
 
     Returns:
@@ -223,7 +223,7 @@ def _host(preset: str, folder: Path) -> HostFirmware:
     found = re.search(r"[0-9a-f]{40}", header)
     assert found, "firmware/tools/source_id.py writes the id in hexadecimal first"
     return HostFirmware(
-        preset="host-sanitized" if preset == "host-sanitized" else "host",
+        preset=next(known for known in get_args(HostPreset) if known == preset),
         build_id=bytes.fromhex(found[0]),
         process=folder / "priot-host",
         library=next(iter(sorted(folder.glob("libpriot.*"))), None),
@@ -265,6 +265,8 @@ def _require_compiler(preset: str) -> None:
         )
     elif preset in get_args(FuzzPreset):
         require_fuzzing_clang(preset)
+    elif preset == "host-coverage":
+        require_counting_clang()
     elif preset == "host-sanitized" and not has_host_compiler():
         raise InputError.about(
             "preset host-sanitized",
@@ -304,6 +306,8 @@ def _configure(preset: str, root: Path, folder: Path) -> None:
     ]
     if preset in get_args(FuzzPreset):
         arguments.append(f"-DCMAKE_C_COMPILER={require_fuzzing_clang(preset)}")
+    elif preset == "host-coverage":
+        arguments.append(f"-DCMAKE_C_COMPILER={require_counting_clang()}")
     versions = {name: importlib.metadata.version(name) for name in ("cmake", "ninja", "ziglang")}
     firmware = root / "firmware"
     settings = [path.read_text() for path in (firmware / "CMakePresets.json", *sorted(firmware.glob("cmake/*")))]
