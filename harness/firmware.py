@@ -31,6 +31,7 @@ PRESETS: tuple[str, ...] = get_args(BoardPreset) + get_args(HostPreset) + get_ar
 
 ZIG_PRESETS = ("rp2040", "host")
 TAIL_LINES = 40
+ALL = "all"
 
 
 class BuildError(InputError):
@@ -92,14 +93,14 @@ Firmware = BoardFirmware | HostFirmware | FuzzFirmware
 
 
 @overload
-def build(preset: BoardPreset, root: Path = ROOT) -> BoardFirmware: ...
+def build(preset: BoardPreset, root: Path = ROOT, target: str = ALL) -> BoardFirmware: ...
 @overload
-def build(preset: HostPreset, root: Path = ROOT) -> HostFirmware: ...
+def build(preset: HostPreset, root: Path = ROOT, target: str = ALL) -> HostFirmware: ...
 @overload
-def build(preset: FuzzPreset, root: Path = ROOT) -> FuzzFirmware: ...
+def build(preset: FuzzPreset, root: Path = ROOT, target: str = ALL) -> FuzzFirmware: ...
 @overload
-def build(preset: str, root: Path = ROOT) -> Firmware: ...
-def build(preset: str, root: Path = ROOT) -> Firmware:
+def build(preset: str, root: Path = ROOT, target: str = ALL) -> Firmware: ...
+def build(preset: str, root: Path = ROOT, target: str = ALL) -> Firmware:
     """Bring a build up to date.
 
     Quiet unless it fails or has to start from nothing. Safe to call from several processes: they take turns.
@@ -108,6 +109,7 @@ def build(preset: str, root: Path = ROOT) -> Firmware:
         preset: "rp2040" (pinned compiler), "rp2040-gcc", "host", "host-sanitized", "host-coverage", "fuzz" or
             "fuzz-32", as in firmware/CMakePresets.json.
         root: The checkout; its build lies below ``build/firmware/<preset>``.
+        target: What of it to bring up to date; the rest stays as it was.
 
     Returns:
         What was built, by paths.
@@ -122,7 +124,7 @@ def build(preset: str, root: Path = ROOT) -> Firmware:
     folder = root / "build" / "firmware" / preset
     with _lock(folder.with_name(preset + ".lock")):
         _configure(preset, root, folder)
-        _run([*_cmake(), "--build", "--preset", preset], root, f"the build of preset {preset}")
+        _run([*_cmake(), "--build", "--preset", preset, "--target", target], root, f"the build of preset {preset}")
         if preset in get_args(FuzzPreset):
             return _fuzz(preset, folder)
         return _board(preset, folder) if preset in get_args(BoardPreset) else _host(preset, folder)

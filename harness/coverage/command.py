@@ -69,12 +69,13 @@ def coverage(profile: str = "default", seed: int = 0, out: Path | None = None) -
     return UNACCOUNTED if evidence.open or evidence.needless else 0
 
 
-def run_counted(firmware: HostFirmware, *tests: str) -> Counts:
+def run_counted(firmware: HostFirmware, *tests: str, root: Path = ROOT) -> Counts:
     """What tests reach of the library that counts.
 
     Args:
         firmware: Of preset "host-coverage".
         tests: Files, and what else pytest is told.
+        root: The checkout that was built.
 
     Raises:
         SuiteFailed: They do not pass.
@@ -87,6 +88,6 @@ def run_counted(firmware: HostFirmware, *tests: str) -> Counts:
             raise SuiteFailed("tests fail on the build that counts; pytest says above which and why.")
         assert firmware.library is not None, "only a sanitized build has none"
         raw = sorted(Path(folder).glob("*.profraw"))
-        counts = read_counts(require_counting_clang(), firmware.library, raw, ROOT / "firmware", ROOMS)
+        counts = read_counts(require_counting_clang(), firmware.library, raw, root / "firmware", ROOMS)
         assert counts is not None, "a clang without these tools does not count as one that counts"
         return counts

@@ -13,6 +13,7 @@ from priot_hil.harness.errors import DeviceFault, LinkLost
 
 _CHUNK: Final = 65536
 _ERROR_TAIL: Final = 2000
+_REPORT_LINES: Final = 12  # of a sanitizer: what, where, and the innermost calls
 _LEAVE_SECONDS: Final = 2.0
 _SANITIZER: Final = re.compile(r"runtime error: |(ERROR|SUMMARY): \w+Sanitizer: ")
 
@@ -138,10 +139,13 @@ class ProcessTransport:
             ended = "closed its output but still runs"
         said = ""
         if errors is not None:
-            errors.seek(max(0, errors.seek(0, os.SEEK_END) - _ERROR_TAIL))
+            errors.seek(0)
             said = errors.read().decode(errors="replace").strip()
-        if _SANITIZER.search(said):
-            return DeviceFault(f"{self.name}: a sanitizer stopped the firmware:\n{said}")
+        if found := _SANITIZER.search(said):
+            begin = said.rfind("\n", 0, found.start()) + 1
+            report = "\n".join(said[begin:].splitlines()[:_REPORT_LINES])
+            return DeviceFault(f"{self.name}: a sanitizer stopped the firmware:\n{report}")
+        said = said[-_ERROR_TAIL:]
         return LinkLost(f"{self.name}: the process {ended}" + (f":\n{said}" if said else "."))
 
 
