@@ -123,6 +123,10 @@ READ_ALL = ReadRequest(TensorCode.WEIGHTS, 0, 0, 300).pack()
 WRONG = {
     "a piece of a part": (part(CommandCode.START)[:3], StatusCode.BAD_LENGTH),
     "longer than what is left": (part(CommandCode.READ, READ_ALL, 9), StatusCode.BAD_LENGTH),
+    "a write longer than the frame": (
+        part(CommandCode.WRITE, WriteRequest(TensorCode.WEIGHTS, 0, 0).pack(), 40),
+        StatusCode.BAD_LENGTH,
+    ),
     "a wrong length": (part(CommandCode.READ, READ_ALL[:-1]), StatusCode.BAD_LENGTH),
     "a wrong length of nothing": (part(CommandCode.START, b"\0"), StatusCode.BAD_LENGTH),
     "no command": (part(0), StatusCode.BAD_VALUE),
