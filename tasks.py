@@ -86,6 +86,37 @@ def replay(_: Context, capsule: str, device: str = "reference,host,emulator") ->
     return replay_capsule(Path(capsule), device)
 
 
+@task(
+    help={
+        "device": "the engine to check",
+        "against": "the engine to believe",
+        "row": "a row of the accuracy table",
+        "angle": "degrees",
+        "seed": "of the run",
+        "epochs": "to train at most",
+        "epoch": "the first epoch that differs, where a failing run has said so",
+        "out": "folder of the capsule",
+    }
+)
+@command
+def bisect(
+    _: Context,
+    device: str,
+    against: str = "host",
+    row: str = "PRIOT",
+    angle: int = 30,
+    seed: int = 10,
+    epochs: int = 30,
+    epoch: int = 0,
+    out: str = "failures",
+) -> int:
+    """Find the first step of a long run in which two engines differ, and keep it as a capsule."""
+    from priot_hil.reproductions.bisect import bisect as find_step
+
+    options: dict[str, Any] = {"row": row, "angle": angle, "seed": seed, "epochs": epochs, "epoch": epoch or None}
+    return DIVERGED if find_step(device, against=against, out=Path(out), **options) else 0
+
+
 @task(help={"device": "more ports to ask, with commas", "baud": "bits per second of serial ports"})
 @command
 def devices(_: Context, device: str = "", baud: int = 115200) -> None:

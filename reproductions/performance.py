@@ -17,6 +17,8 @@ from .data import Mnist, samples, transfer_task
 from .plan import Run
 from .records import DO, EpochRecord, RunRecord, keep, kept
 
+HOST, REFERENCE = "host", "reference"
+
 
 class EnginesDiffer(Exception):
     """Two engines that took the same run in step no longer agree; the message names row, angle, seed and epoch."""
@@ -130,7 +132,7 @@ def measure(run: Run, epoch: int, engines: Sequence[DatasetEngine], passes: Sequ
             if value != results[0][what]:
                 raise EnginesDiffer(
                     f"{run}, after epoch {epoch}: {what} is {results[0][what]} on {engines[0].name}, {value} on "
-                    f"{engine.name}; find the first step that differs with `pytest --device={engine.name}`."
+                    f"{engine.name}; find the first step that differs with {search(run, epoch, run.devices)}."
                 )
     cycles = next((passed.cycles for passed in passes if passed is not None and passed.cycles is not None), None)
     pruned = count_pruned(engines[0].state(), run.method)
@@ -138,6 +140,21 @@ def measure(run: Run, epoch: int, engines: Sequence[DatasetEngine], passes: Sequ
     if crc is None or test is None:
         raise TypeError("an engine reported no result")
     return EpochRecord(epoch, test, train, crc, pruned, cycles)
+
+
+def search(run: Run, epoch: int, devices: Sequence[str]) -> str:
+    """The command that finds the first step that differs, where two engines differ after an epoch.
+
+    Args:
+        run: The run.
+        epoch: Epochs trained; with none trained, the predictions differ, or the state that was loaded.
+        devices: The two; the host's engine, where it is one of them, is the one to believe.
+    """
+    device, *others = sorted(devices, key=lambda name: name in (HOST, REFERENCE))
+    if not epoch or not others:
+        return f"`./run pytest --device={device} tests/equivalence`"
+    where = f"--row '{run.row.name}' --angle {run.angle} --seed {run.seed} --epochs {run.epochs} --epoch {epoch}"
+    return f"`./run invoke bisect --device {device} --against {others[0]} {where}`"
 
 
 def count_pruned(state: State, method: Method) -> int | None:
