@@ -77,13 +77,22 @@ def pretrain(_: Context, way: str, device: str = "host") -> None:
         raise Exit(f"error: {error}", DIVERGED) from error
 
 
-@task(help={"capsule": "the file", "device": "engines with commas: reference, host, emulator, process"})
+@task(
+    help={
+        "capsule": "the file",
+        "all": "all capsules in tests/capsules instead",
+        "device": "engines with commas: reference, host, emulator, process",
+    }
+)
 @command
-def replay(_: Context, capsule: str, device: str = "reference,host,emulator") -> int:
-    """Run one case on several engines and show the first divergence of each."""
-    from priot_hil.harness.replay_command import replay_capsule
+def replay(_: Context, capsule: str = "", all: bool = False, device: str = "reference,host,emulator") -> int:
+    """Run one case, or all that are kept, on several engines and show the first divergence of each."""
+    from priot_hil.harness.replay_command import replay_all, replay_capsule
 
-    return replay_capsule(Path(capsule), device)
+    if bool(capsule) == all:
+        got = "both" if all else "neither"
+        raise InputError.about("replay", expected="--capsule FILE or --all", got=got, do="give one of them")
+    return replay_all(device) if all else replay_capsule(Path(capsule), device)
 
 
 @task(

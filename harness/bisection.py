@@ -66,7 +66,8 @@ class Found:
                 "what differs lies outside of weights, scores and generator, or is chance"
             )
         if self.step is None:
-            return f"the steps of epoch {self.epoch} are equal, a prediction of the test behind it is not\n{self.divergence}"
+            said = f"the steps of epoch {self.epoch} are equal, a prediction of the test behind it is not"
+            return f"{said}\n{self.divergence}"
         lines = [f"first different step: {self.run_step:,} of the run, {self.step} of epoch {self.epoch} (from 0)"]
         if (count := len(self.case.images)) > 1:
             lines.append(

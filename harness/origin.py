@@ -113,11 +113,11 @@ def origin_of_error(accumulators: Tensor, index: Index, shape: Index, shift: int
 def origin_of_loss_error(probability_error: int, expected: int, got: object) -> Origin:
     """Of an element of the loss error: softmax minus one-hot, in units of 2**-11, rounded to 2**-7."""
     down = clip(toward_zero(probability_error, LOSS_SHIFT))
-    up = clip(down + (1 if probability_error >= 0 else -1))
+    up = clip(toward_zero(probability_error + (15 if probability_error >= 0 else -15), LOSS_SHIFT))
     other = up if expected == down else down
     mistakes = [
         ("rounded to nearest", clip(nearest(probability_error, LOSS_SHIFT))),
-        ("rounded the other way: by another random number, perhaps", other),
+        *([("rounded the other way: by another random number, perhaps", other)] if up != down else []),
         ("with the other sign", -expected),
     ]
     words = quotient(probability_error, LOSS_SHIFT)

@@ -131,7 +131,7 @@ def test_an_epoch_that_is_wrong_where_its_steps_are_right(run):
 
 
 def test_what_takes_several_steps_is_kept_with_all_of_them(run):
-    """A device that goes wrong after three steps, whatever its state: the message says that it takes the ones before."""
+    """A device that goes wrong after three steps, whatever its state: the message says that it takes them."""
     found, told = bisect(run, Double(lambda engine: engine.steps_since_load == 3))
     assert (found.epoch, found.step, len(found.case.images)) == (1, 2, 3)
     assert found.divergence.step == 2
