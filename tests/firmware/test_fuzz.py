@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from priot_hil.harness.clang import find_fuzzing_clang, require_fuzzing_clang
+from priot_hil.harness.coverage.counts import parse
 from priot_hil.harness.firmware import HostFirmware, build
 from priot_hil.harness.fuzz.campaign import CAPSULES, FINDS, fuzz, search
-from priot_hil.harness.fuzz.coverage import Lines, parse
+from priot_hil.harness.fuzz.coverage import Lines, lines_of
 from priot_hil.harness.fuzz.dictionary import dictionary
 from priot_hil.harness.fuzz.records import Record, Way, pack, unpack
 from priot_hil.harness.fuzz.replay import PromiseBroken, replay_commands, replay_frames
@@ -127,7 +128,8 @@ def test_wrong_options_are_refused(options: tuple[int, str, str], said: str) -> 
 def test_lines_are_counted_by_source() -> None:
     """Lines of link and engine by source, with those that nothing reached; other rooms are left out."""
     lcov = "SF:/a/link/x.c\nDA:1,5\nDA:2,0\nend_of_record\nSF:/a/kernels/y.c\nDA:1,0\nend_of_record\n"
-    assert parse(lcov) == {"link/x.c": Lines(2, (2,))}
+    counts = parse(lcov, {"data": [{"functions": [], "files": []}]}, {"link/x.c": ["int x;", "int y;"]})
+    assert lines_of(counts) == {"link/x.c": Lines(2, (2,))}
 
 
 @pytest.mark.slow
