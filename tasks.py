@@ -145,7 +145,8 @@ def replay(_: Context, capsule: str = "", all: bool = False, device: str = "refe
     help={
         "device": "the engine to check",
         "against": "the engine to believe",
-        "row": "a row of the accuracy table",
+        "table": "the table",
+        "row": "a row of it",
         "angle": "degrees",
         "seed": "of the run",
         "epochs": "to train at most",
@@ -158,6 +159,7 @@ def bisect(
     _: Context,
     device: str,
     against: str = "host",
+    table: str = "accuracy",
     row: str = "PRIOT",
     angle: int = 30,
     seed: int = 10,
@@ -168,7 +170,14 @@ def bisect(
     """Find the first step of a long run in which two engines differ, and keep it as a capsule."""
     from priot_hil.reproductions.bisect import bisect as find_step
 
-    options: dict[str, Any] = {"row": row, "angle": angle, "seed": seed, "epochs": epochs, "epoch": epoch or None}
+    options: dict[str, Any] = {
+        "table": table,
+        "row": row,
+        "angle": angle,
+        "seed": seed,
+        "epochs": epochs,
+        "epoch": epoch or None,
+    }
     return DIVERGED if find_step(device, against=against, out=Path(out), **options) else 0
 
 

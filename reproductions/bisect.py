@@ -1,4 +1,4 @@
-"""`bisect`: the first step in which a device leaves another engine, in a run of the accuracy table."""
+"""`bisect`: the first step in which a device leaves another engine, in a run of a table."""
 
 import time
 from functools import partial
@@ -27,6 +27,7 @@ def bisect(
     device: str,
     *,
     against: str = HOST,
+    table: str = TABLE,
     row: str = "PRIOT",
     angle: int = 30,
     seed: int = 10,
@@ -40,7 +41,8 @@ def bisect(
     Args:
         device: The engine to check.
         against: The engine to believe.
-        row: A row of the accuracy table.
+        table: The table.
+        row: A row of it that trains.
         angle: Degrees.
         seed: Of the run.
         epochs: To train at most.
@@ -52,10 +54,10 @@ def bisect(
         Whether a step differs.
 
     Raises:
-        InputError: There is no such row or device, or a number is out of range.
+        InputError: There is no such table, row or device, or a number is out of range.
     """
     tell = partial((console or default_console()).print, markup=False, highlight=False, soft_wrap=True)
-    experiment = chosen(read_experiment(TABLE), row, angle, seed, epochs)
+    experiment = chosen(read_experiment(table), row, angle, seed, epochs)
     check_range("epochs", epochs, 1, 1000)
     if epoch is not None:
         check_range("epoch", epoch, 1, epochs)

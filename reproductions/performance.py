@@ -205,8 +205,8 @@ def search(run: Run, epoch: int, devices: Sequence[str]) -> str:
     device, *others = sorted(devices, key=lambda name: name in (HOST, REFERENCE))
     if not epoch or not others:
         return f"`./run pytest --device={device} tests/equivalence`"
-    where = f"--row '{run.row.name}' --angle {run.angle} --seed {run.seed} --epochs {run.epochs} --epoch {epoch}"
-    return f"`./run invoke bisect --device {device} --against {others[0]} {where}`"
+    where = f"--table {run.table} --row '{run.row.name}' --angle {run.angle} --seed {run.seed} --epochs {run.epochs}"
+    return f"`./run invoke bisect --device {device} --against {others[0]} {where} --epoch {epoch}`"
 
 
 def count_pruned(state: State, method: Method) -> int | None:

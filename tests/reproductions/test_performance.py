@@ -196,8 +196,8 @@ def test_the_message_says_how_to_find_the_step(runs, run_it, reference):
     board = replace(runs["PRIOT-S 20 % magnitude"], devices=("/dev/ttyACM0", "host"))
     with pytest.raises(EnginesDiffer) as caught:
         run_it(board, engines=(Faulty("state CRC", 2), reference))
-    command = "invoke bisect --device /dev/ttyACM0 --against host --row 'PRIOT-S 20 % magnitude' --angle 30 --seed 10"
-    assert f"`./run {command} --epochs 2 --epoch 2`" in str(caught.value)
+    command = "invoke bisect --device /dev/ttyACM0 --against host --table accuracy --row 'PRIOT-S 20 % magnitude'"
+    assert f"`./run {command} --angle 30 --seed 10 --epochs 2 --epoch 2`" in str(caught.value)
     with pytest.raises(EnginesDiffer, match=r"`\./run pytest --device=/dev/ttyACM0 tests/equivalence`"):
         run_it(board, engines=(Faulty("test", 0), reference), name="untrained")
 
