@@ -288,6 +288,7 @@ def fuzz(_: Context, seconds: int = 60, target: str = "", preset: str = "fuzz") 
         "all": "every mutant: hours",
         "only": "those whose id has this in it",
         "again": "try survivors again",
+        "shrink": "for how many of the killed to see how small the case becomes",
         "report": "a folder for the table and its records, such as docs/results",
     }
 )
@@ -299,13 +300,14 @@ def mutate(
     all: bool = False,
     only: str = "",
     again: bool = False,
+    shrink: int = 0,
     report: str = "",
 ) -> int:
     """Build wrong versions of the firmware and see the suite find each; needs PRIOT_EXTRAS=mutation."""
     from priot_hil.harness.mutation.command import mutate as try_mutants
 
     folder = Path(report) if report else None
-    return try_mutants(device, sample, every=all, only=only, again=again, report=folder)
+    return try_mutants(device, sample, every=all, only=only, again=again, shrink=shrink, report=folder)
 
 
 @task(
