@@ -286,7 +286,7 @@ def fuzz(_: Context, seconds: int = 60, target: str = "", preset: str = "fuzz") 
         "device": "host, or emulator: the RP2040's firmware",
         "sample": "how many mutants, from every file and operator",
         "all": "every mutant: hours",
-        "only": "those whose id has this in it",
+        "only": "those whose id has this in it, or one of these with commas",
         "again": "try survivors again",
         "shrink": "for how many of the killed to see how small the case becomes",
         "report": "a folder for the table and its records, such as docs/results",
@@ -296,7 +296,7 @@ def fuzz(_: Context, seconds: int = 60, target: str = "", preset: str = "fuzz") 
 def mutate(
     _: Context,
     device: str = "host",
-    sample: int = 600,
+    sample: int = 400,
     all: bool = False,
     only: str = "",
     again: bool = False,

@@ -20,9 +20,10 @@ from priot_hil.reference.errors import InputError
 from .mutant import Mutant
 from .progress import Teller
 from .records import Record, Results, Size, Verdict, describe
-from .trial import Hunt, Outcome, Trial, patience, result, start
+from .trial import DEVICE_TESTS, EQUIVALENCE, QUICK, Hunt, Outcome, Trial, patience, result, start
 from .workshop import MutatedDevice, Product, Workshop
 
+SUITES: dict[MutatedDevice, tuple[str, ...]] = {"host": (*EQUIVALENCE, *DEVICE_TESTS), "emulator": QUICK}
 SHRINK_SECONDS = 900.0  # more than hypothesis gives itself
 VERDICT = {
     Outcome.FAILED: Verdict.FAILED,
@@ -138,7 +139,7 @@ class Campaign:
 
     def _hunt(self, product: Product, folder: Path) -> Trial:
         """Lets the suite look at a device."""
-        hunt = Hunt(product.device, folder, self._times)
+        hunt = Hunt(product.device, folder, self._times, SUITES[self.device])
         return self._run(hunt, patience(self._times) if self._times else None)
 
     def _run(self, hunt: Hunt, left: float | None) -> Trial:

@@ -36,7 +36,7 @@ def mutate(
         device: "host" or "emulator".
         count: How many mutants, chosen evenly.
         every: All of them instead.
-        only: Those alone whose id has this in it.
+        only: Those alone whose id has this in it, or one of these with commas.
         again: Try those again that survived before.
         shrink: For how many of the killed to see how small the case becomes.
         report: Folder to write the table to, with its records; None for no table.
@@ -86,7 +86,8 @@ def choose(everything: list[Mutant], count: int, *, every: bool, only: str) -> l
         InputError: No id has what was asked for in it.
     """
     if only:
-        found = [mutant for mutant in everything if only in mutant.id]
+        parts = [part for part in only.split(",") if part]
+        found = [mutant for mutant in everything if any(part in mutant.id for part in parts)]
         if not found:
             expected = "a part of a mutant's id, such as priot_math.h:priot_clip_s8"
             raise InputError.about(

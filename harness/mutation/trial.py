@@ -21,6 +21,7 @@ from priot_hil.harness.plugin.selection import id_of
 
 DEVICE = "device"  # what a test's name says in place of a device's path, which would not be the same elsewhere
 EQUIVALENCE = ("tests/equivalence",)
+QUICK = tuple(f"tests/equivalence/test_{name}.py" for name in ("short", "kernels"))
 DEVICE_FILES = ("device", "device_load", "device_data", "descriptions", "detached")
 DEVICE_TESTS = tuple(f"tests/harness/test_{name}.py" for name in DEVICE_FILES)
 FIXTURES = ("engine", "device_engine", "fresh_engine")
@@ -92,7 +93,7 @@ class Hunt:
     device: str
     folder: Path
     times: Mapping[str, float]
-    tests: tuple[str, ...] = (*EQUIVALENCE, *DEVICE_TESTS)
+    tests: tuple[str, ...] = EQUIVALENCE
     shrinks: bool = False
 
     def __post_init__(self) -> None:
