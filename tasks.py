@@ -48,20 +48,66 @@ setattr(ParseMachine, "error", refuse_option)  # noqa: B010 - mypy knows no othe
         "quick": "one seed and few epochs",
         "device": "engine of all runs: host, emulator, reference",
         "out": "folder of the results (default: results/TABLE)",
+        "published": "TOML file of published accuracies: the differences, cell by cell",
     }
 )
 @command
-def reproduce(_: Context, table: str = "accuracy", quick: bool = False, device: str = "host", out: str = "") -> None:
+def reproduce(
+    _: Context, table: str = "accuracy", quick: bool = False, device: str = "host", out: str = "", published: str = ""
+) -> None:
     """Reproduce a published table; interrupted, it goes on where it stopped."""
     from priot_hil.reproductions.performance import EnginesDiffer
     from priot_hil.reproductions.runner import reproduce as reproduce_table
 
     try:
-        reproduce_table(table, quick=quick, device=device, out=Path(out) if out else None)
+        letter = Path(published) if published else None
+        reproduce_table(table, quick=quick, device=device, out=Path(out) if out else None, published=letter)
     except EnginesDiffer as error:
         raise Exit(f"error: {error}", DIVERGED) from error
     except KeyboardInterrupt:
         raise Exit(code=130) from None  # it has said itself how to go on
+
+
+@task(
+    iterable=["cell"],
+    help={
+        "records": "the table's file, JSON Lines",
+        "sample": "how many cells to draw and recompute",
+        "cell": "a cell to recompute, as ROW,ANGLE,SEED; may be given again",
+        "seed": "of the draw (default: another one each time)",
+        "device": "engine to recompute on (default: those of each record)",
+    },
+)
+@command
+def verify(_: Context, records: str, cell: list[str], sample: int = 0, seed: int = -1, device: str = "") -> int:
+    """Check a table's records: their hash chain, their experiment, and cells recomputed from scratch."""
+    from priot_hil.reproductions.performance import EnginesDiffer
+    from priot_hil.reproductions.verify import verify as verify_records
+
+    drawn = None if seed < 0 else seed
+    try:
+        wrong = verify_records(Path(records), sample=sample, cells=cell, seed=drawn, device=device or None)
+    except EnginesDiffer as error:
+        raise Exit(f"error: {error}", DIVERGED) from error
+    return DIVERGED if wrong else 0
+
+
+@task(help={"records": "the table's file, JSON Lines", "out": "the picture (default: beside it, NAME-curves.svg)"})
+@command
+def curves(_: Context, records: str, out: str = "") -> None:
+    """Draw a table's training curves as SVG (needs matplotlib: PRIOT_EXTRAS=plots ./run ...)."""
+    from priot_hil.reproductions.plot import write_curves
+
+    print(write_curves(Path(records), Path(out) if out else None))
+
+
+@task(help={"records": "a whole table's file, to be taken over (default: make the pages of those there anew)"})
+@command
+def publish(_: Context, records: str = "") -> None:
+    """Make docs/results and the README's table from records (needs matplotlib: PRIOT_EXTRAS=dev,plots ./run ...)."""
+    from priot_hil.reproductions.publish import publish as publish_table
+
+    publish_table(Path(records) if records else None)
 
 
 @task(help={"way": "float (needs torch: PRIOT_EXTRAS=float ./run ...) or niti", "device": "engine that trains niti"})
