@@ -381,8 +381,9 @@ def fuzz(_: Context, seconds: int = 60, target: str = "", preset: str = "fuzz") 
         "device": "host, or emulator: the RP2040's firmware",
         "sample": "how many mutants, from every file and operator",
         "all": "every mutant: hours",
-        "only": "those whose id has this in it",
+        "only": "those whose id has this in it, or one of these with commas",
         "again": "try survivors again",
+        "shrink": "for how many of the killed to see how small the case becomes",
         "report": "a folder for the table and its records, such as docs/results",
     }
 )
@@ -390,17 +391,18 @@ def fuzz(_: Context, seconds: int = 60, target: str = "", preset: str = "fuzz") 
 def mutate(
     _: Context,
     device: str = "host",
-    sample: int = 600,
+    sample: int = 400,
     all: bool = False,
     only: str = "",
     again: bool = False,
+    shrink: int = 0,
     report: str = "",
 ) -> int:
     """Build wrong versions of the firmware and see the suite find each; needs PRIOT_EXTRAS=mutation."""
     from priot_hil.harness.mutation.command import mutate as try_mutants
 
     folder = Path(report) if report else None
-    return try_mutants(device, sample, every=all, only=only, again=again, report=folder)
+    return try_mutants(device, sample, every=all, only=only, again=again, shrink=shrink, report=folder)
 
 
 @task(
