@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import wraps
 from itertools import product
 from typing import Any
 
@@ -24,17 +25,16 @@ FIRST = (False, False, False)
 
 def smaller_runs() -> tuple[Callable[[Case], Iterator[Case]], ...]:
     """The ways to make a run smaller, the most that is left out first."""
+    return tuple(map(_of_runs, (_steps, _layers, _channels, _positions, _geometry, _rest, _values)))
 
-    def on_capsules(smaller: Callable[[Capsule], Iterator[Capsule]]) -> Callable[[Case], Iterator[Case]]:
-        def candidates(case: Case) -> Iterator[Case]:
-            assert isinstance(case, Capsule)
-            return smaller(case)
 
-        return candidates
+def _of_runs(way: Callable[[Capsule], Iterator[Capsule]]) -> Callable[[Case], Iterator[Case]]:
+    @wraps(way)
+    def cut(case: Case) -> Iterator[Case]:
+        assert isinstance(case, Capsule)
+        return way(case)
 
-    return tuple(
-        on_capsules(smaller) for smaller in (_steps, _layers, _channels, _positions, _geometry, _rest, _values)
-    )
+    return cut
 
 
 def _steps(capsule: Capsule) -> Iterator[Capsule]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import wraps
 from typing import Any
 
 import numpy as np
@@ -19,15 +20,16 @@ EDGES = ("weights", "scores", "scored")  # tensors with the shape of the weights
 
 def smaller_stages() -> tuple[Callable[[Case], Iterator[Case]], ...]:
     """The ways to make a stage smaller, the most that is left out first."""
+    return tuple(map(_of_stages, (_layers_behind, _channels, _positions, _geometry, _values)))
 
-    def on_capsules(smaller: Callable[[KernelCase], Iterator[KernelCase]]) -> Callable[[Case], Iterator[Case]]:
-        def candidates(case: Case) -> Iterator[Case]:
-            assert isinstance(case, KernelCapsule)
-            return (KernelCapsule(candidate) for candidate in smaller(case.case))
 
-        return candidates
+def _of_stages(way: Callable[[KernelCase], Iterator[KernelCase]]) -> Callable[[Case], Iterator[Case]]:
+    @wraps(way)
+    def cut(case: Case) -> Iterator[Case]:
+        assert isinstance(case, KernelCapsule)
+        return map(KernelCapsule, way(case.case))
 
-    return tuple(on_capsules(smaller) for smaller in (_layers_behind, _channels, _positions, _geometry, _values))
+    return cut
 
 
 def _layers_behind(case: KernelCase) -> Iterator[KernelCase]:
