@@ -44,7 +44,7 @@ setattr(ParseMachine, "error", refuse_option)  # noqa: B010 - mypy knows no othe
 
 @task(
     help={
-        "table": "the table: accuracy",
+        "table": "the table: accuracy or confirmation",
         "quick": "one seed and few epochs",
         "device": "engine of all runs: host, emulator, reference",
         "out": "folder of the results (default: results/TABLE)",

@@ -9,6 +9,7 @@ from rich.console import Console
 
 from priot_hil.reference.errors import InputError
 from priot_hil.reference.reference_engine import ReferenceEngine
+from priot_hil.reproductions.chain import write_chain
 from priot_hil.reproductions.performance import Material, perform
 from priot_hil.reproductions.plan import plan
 from priot_hil.reproductions.records import EpochRecord
@@ -223,6 +224,9 @@ def test_a_file_that_is_no_table_is_refused(table, tmp_path):
     lines = path.read_text(encoding="utf-8").splitlines()
     path.write_text("\n".join([*lines[:-1], ""]), encoding="utf-8")
     with pytest.raises(InputError, match="2 records where the head says 3"):
+        verify(path)
+    write_chain(path, [*table.entries()[:3], table.entries()[2]])
+    with pytest.raises(InputError, match="two records of one cell"):
         verify(path)
     path.write_text("\n".join([*lines[1:], ""]), encoding="utf-8")
     with pytest.raises(InputError, match=r"a table \(priot-table/2\)"):
