@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from priot_hil.reference.reference_engine import ReferenceEngine
-from priot_hil.reference.run import run_rng
+from priot_hil.reference.run import Shifts, run_rng
 from priot_hil.reproductions.data import transfer_task
 from priot_hil.reproductions.performance import first_state
 from priot_hil.reproductions.probe import Probe, counts_from_json
@@ -37,10 +37,23 @@ def clipped(accumulator, shift):
     return sum((2 * abs(int(value)) + divisor) // (2 * divisor) > 127 for value in accumulator.flat)
 
 
+def tightened(state):
+    """The state with shifts that are too small, so that much is clipped."""
+    return replace(
+        state,
+        scales={i: Shifts(f - 2, max(0, b - 3) if i else 0, g) for i, (f, b, g) in state.scales.items()},
+    )
+
+
+@pytest.mark.parametrize("is_tight", [False, True])
 @pytest.mark.parametrize("name", ROWS)
-def test_counts_are_those_of_the_engine_s_own_traces(name, probed):
+def test_counts_are_those_of_the_engine_s_own_traces(name, is_tight, probed):
     """A step of the reference from the same state for each image; the generator runs on, the state does not."""
     run, probe, state = probed(name)
+    if is_tight:
+        if state.scales is None:
+            pytest.skip("dynamic shifts are never too small")
+        state = tightened(state)
     engine = ReferenceEngine()
     outputs, errors, active = (dict.fromkeys(LAYERS, 0) for _ in range(3))
     seen = {i: [] for i in LAYERS}
@@ -66,12 +79,11 @@ def test_counts_are_those_of_the_engine_s_own_traces(name, probed):
 
 
 def test_something_saturates(probed):
-    """With all forward shifts one smaller, so that the count above is no comparison of zeros."""
+    """With smaller shifts everything does, so that the counts above are no comparison of zeros."""
     _, probe, state = probed("static NITI")
-    tight = {i: shifts._replace(forward=shifts.forward - 3) for i, shifts in state.scales.items()}
-    counts = probe.count(state, replace(state, scales=tight))
-    assert all(count > 0 for count in counts.clipped_outputs[:2])
-    assert sum(counts.clipped_outputs) > sum(probe.count(state, state).clipped_outputs)
+    counts, tight = probe.count(state, state), probe.count(state, tightened(state))
+    assert all(a > b for a, b in zip(tight.clipped_outputs, counts.clipped_outputs, strict=True))
+    assert all(a > b for a, b in zip(tight.clipped_errors[1:], counts.clipped_errors[1:], strict=True))
 
 
 def test_a_dead_layer_is_seen(probed):

@@ -152,6 +152,8 @@ def test_counts_scales_data_and_length_are_compared(table):
     }
     for name, value in others.items():
         assert differences(replace(record, **{name: value}), record)[0].startswith(f"{name}: ")
+    both = replace(changed(table, test_correct=0).records[PRIOT], edges=1)
+    assert [line.split(":")[0] for line in differences(both, record)] == ["edges", "after epoch 2"]
     assert differences(record.upto(1), record) == ["epochs: 1 in the file, 2 recomputed"]
     other = replace(record, run={**record.run, "checkpoint_sha256": "0" * 64})
     assert differences(other, record)[0].startswith("checkpoint: 0000")
