@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from priot_hil.harness.capsule import Capsule, Mode
 from priot_hil.harness.capsule_kernel import KernelCapsule
-from priot_hil.harness.compare import first_difference
+from priot_hil.harness.divergence import first_difference
 from priot_hil.harness.failures import blaming
 from priot_hil.harness.strategies import Run
 from priot_hil.reference.checks import Int8Array

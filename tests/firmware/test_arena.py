@@ -8,8 +8,9 @@ import pytest
 from equivalence.cases import examples
 from hypothesis import given, reject
 
-from priot_hil.harness.compare import Mismatch, compare_state, compare_step
+from priot_hil.harness.compare import compare_state, compare_step
 from priot_hil.harness.device import LibraryDevice
+from priot_hil.harness.divergence import Mismatch
 from priot_hil.harness.engines import DeviceEngine
 from priot_hil.harness.firmware import HostFirmware
 from priot_hil.harness.strategies import TINY, Run, runs
