@@ -126,11 +126,10 @@ def read_experiment(table: str, folder: Path = FOLDER) -> Experiment:
 
 
 def _experiment(table: str, content: dict[str, Any]) -> Experiment:
-    fields = _Fields("the file", content)
-    if (found := fields.take("format", str)) != FORMAT:
-        raise InputError.about("format", expected=FORMAT, got=repr(found), do=DO)
-    quick = _Fields("quick", fields.take("quick", dict))
-    baseline = _Fields("baseline", fields.take("baseline", dict))
+    fields = Fields("the file", content)
+    fields.expect_format(FORMAT)
+    quick = Fields("quick", fields.take("quick", dict))
+    baseline = Fields("baseline", fields.take("baseline", dict))
     experiment = Experiment(
         table=table,
         title=fields.take("title", str),
@@ -163,7 +162,7 @@ def _experiment(table: str, content: dict[str, Any]) -> Experiment:
 def _row(content: Any) -> Row:
     if not isinstance(content, dict):
         raise InputError.about("rows", expected="tables", got=repr(content), do=DO)
-    fields = _Fields(f"row {content.get('name', '?')!r}", content)
+    fields = Fields(f"row {content.get('name', '?')!r}", content)
     name, kind = fields.take("name", str), fields.choice("method", MethodKind)
     theta = fields.number("theta", -127, 127) if kind.learns_scores else None
     is_priot_s = kind is MethodKind.PRIOT_S
@@ -174,14 +173,20 @@ def _row(content: Any) -> Row:
     return Row(name, kind, trains, theta, percent, selection)
 
 
-class _Fields:
+class Fields:
     """A table of the file, whose keys are taken one by one so that what is left over is unknown."""
 
     def __init__(self, name: str, content: Mapping[str, Any]) -> None:
         self._name = name
         self._left = dict(content)
 
+    def expect_format(self, wanted: str) -> None:
+        """Take `format`, and refuse another than `wanted`."""
+        if (found := self.take("format", str)) != wanted:
+            raise InputError.about("format", expected=wanted, got=repr(found), do=DO)
+
     def take(self, key: str, kind: type[T]) -> T:
+        """Take a value of a type."""
         got = repr(self._left[key]) if key in self._left else "nothing"
         value = self._left.pop(key, None)
         if type(value) is not kind:
@@ -189,11 +194,13 @@ class _Fields:
         return value
 
     def number(self, key: str, low: int, high: int) -> int:
+        """Take a whole number in low..high."""
         value = self.take(key, int)
         check_range(f"{self._name}: {key}", value, low, high)
         return value
 
     def numbers(self, key: str, low: int, high: int) -> tuple[int, ...]:
+        """Take one or more different numbers in low..high."""
         values = self.take(key, list)
         for value in values:
             check_range(f"{self._name}: {key}", value, low, high)
@@ -202,12 +209,14 @@ class _Fields:
         return tuple(values)
 
     def choice(self, key: str, kind: type[E]) -> E:
+        """Take a member of an enumeration by its name."""
         value = self.take(key, str)
         if value not in list(kind):
             raise InputError.about(f"{self._name}: {key}", expected=f"one of {list(map(str, kind))}", got=value, do=DO)
         return kind(value)
 
     def check_nothing_left(self) -> None:
+        """Refuse keys that nobody took."""
         if self._left:
             got = ", ".join(self._left)
             raise InputError.about(f"{self._name}: keys", expected="only known ones", got=got, do=DO)
