@@ -5,7 +5,7 @@ import platform
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from functools import partial
+from functools import cached_property, partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeVar
@@ -136,7 +136,7 @@ class CostTable:
             methods={row.name: row.kind.value for row in setting.rows},
             rows=rows,
             scales=scales,
-            programs=tuple(program(name, image) for name, image in images.items()),
+            programs=tuple(program(name, image, DebugInfo(image.debug)) for name, image in images.items()),
             device=self.device,
             counted=counted,
             machine={
@@ -153,7 +153,7 @@ class CostTable:
             self.console.print(line, markup=False, highlight=False)
         return record
 
-    @property
+    @cached_property
     def description(self) -> dict[str, Any]:
         """What decides the figures."""
         run = next(iter(self.bed.runs.values()))
@@ -171,6 +171,7 @@ class CostTable:
         return {
             **{name: run.description()[name] for name in shared},
             **asdict(self.amount),
+            "epochs": list(self.amount.epochs),
             "image": "ram",
             "build_id": {"ram": ram.build_id.hex(), "flash": flash.build_id.hex()},
             "elf_sha256": {"ram": sha256(ram.elf.read_bytes()), "flash": sha256(flash.elf.read_bytes())},

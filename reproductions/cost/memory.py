@@ -108,9 +108,8 @@ class Program:
     arena: int
 
 
-def program(name: str, image: Image) -> Program:
+def program(name: str, image: Image, info: DebugInfo) -> Program:
     """The program of an image; sources without a name are alignment, vectors, boot2 and the build id."""
-    info = DebugInfo(image.debug)
     return Program(
         image=name,
         stored=dict(sorted(info.bytes_by_source(stored=True).items())),

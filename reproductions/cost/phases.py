@@ -47,9 +47,9 @@ class Pass:
         least: Cycles of the quickest one, and
         most: of the slowest, by their phases; None where only the device's own total is known.
         parts: By layer and phase; empty where only the device's own total is known.
-        between: Cycles between the phases of one step and the next: fetching sample and label, comparing.
-        clock: Cycles before the first phase and behind the last one, within what the device counts: reading its clock.
-            Parts, `between` and `clock` together are `cycles`.
+        between: Cycles between the phases of one step and the next: finding sample and label, comparing.
+        clock: Cycles before the first phase and behind the last one, within what the device counts: reading its clock,
+            and after an inference finding the largest logit. Parts, `between` and `clock` together are `cycles`.
         instructions: From the first phase to the end of the last one.
     """
 
