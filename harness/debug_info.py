@@ -86,13 +86,11 @@ class DebugInfo:
             under the empty string. Their sum is that of the sections.
         """
         counted: Counter[str] = Counter()
-        addresses: set[int] = set()
         sections = [s for s in self._elf.iter_sections() if _is_stored(s) is stored]
         ranges = [range(s["sh_addr"], s["sh_addr"] + s["sh_size"]) for s in sections]
         for die, source in self._placed:
             address = _address(die) & ~1
-            if address not in addresses and any(address in part for part in ranges):
-                addresses.add(address)
+            if any(address in part for part in ranges):
                 counted[source] += self._symbol_bytes.get(address, 0)
         counted[""] = sum(map(len, ranges)) - counted.total()
         return counted

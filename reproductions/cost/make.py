@@ -28,9 +28,9 @@ from ..runner import HOST, RESULTS, check_device, default_console, file_name
 from . import report
 from .bed import Bed, make_bed, open_cycle_counter
 from .memory import program
-from .records import CostRecord, row_from_json, scales_from_json
+from .records import CostRecord, rows_from_json, scales_from_json
 from .rows import RowCost, measure_row
-from .scales import measure_scales
+from .scales import ScalesCost, measure_scales
 from .setting import TABLE, Amount, read_setting
 
 EMULATOR = "emulator"
@@ -43,7 +43,7 @@ CODE = (
 )
 VERSIONS = ("ziglang", "unicorn", "numpy")
 
-T = TypeVar("T")
+Costs = TypeVar("Costs", tuple[RowCost, ...], tuple[ScalesCost, ...])
 
 
 def reproduce(
@@ -118,13 +118,14 @@ class CostTable:
     def perform(self) -> CostRecord:
         """Measure what is not kept yet, and report all; see `reproduce`."""
         setting = self.bed.setting
-        total = len(setting.rows) * len(self.amount.epochs) * (2 if self.device else 1) + self.amount.scale_steps
+        counters = (EMULATOR, self.device) if self.device else (EMULATOR,)
+        total = len(self.amount.epochs) * (len(setting.rows) * len(counters) + self.amount.scale_steps)
         try:
             with _progress(self.console, total) as done:
-                rows = tuple(self._row(row.name, EMULATOR, done) for row in setting.rows)
-                steps = self.amount.scale_steps
-                scales = self._kept("scales", partial(self._scales, done), scales_from_json, done, steps)
-                counted = tuple(self._row(row.name, self.device, done) for row in setting.rows) if self.device else ()
+                rows, *counted = [
+                    sum((self._row(row.name, name, done) for row in setting.rows), start=()) for name in counters
+                ]
+                scales = self._kept("scales", partial(self._scales, done), scales_from_json)
         except KeyboardInterrupt:
             self.console.print("Interrupted; finished rows are kept. Give the same command again to go on from there.")
             raise
@@ -138,7 +139,7 @@ class CostTable:
             scales=scales,
             programs=tuple(program(name, image, DebugInfo(image.debug)) for name, image in images.items()),
             device=self.device,
-            counted=counted,
+            counted=counted[0] if counted else (),
             machine={
                 "processor": platform.processor() or platform.machine(),
                 "system": platform.platform(),
@@ -179,16 +180,12 @@ class CostTable:
             "versions": {name: version(name) for name in VERSIONS},
         }
 
-    def _row(self, row: str, device: str, done: Callable[[], None]) -> RowCost:
+    def _row(self, row: str, device: str, done: Callable[[], None]) -> tuple[RowCost, ...]:
         described = self.bed.runs[row].description()
-        what = json.dumps(
-            [device, {name: described[name] for name in ("row", "method", "theta", "percent", "selection")}]
-        )
-        return self._kept(
-            what, partial(self._measure_row, row, device, done), row_from_json, done, len(self.amount.epochs)
-        )
+        what = [device, *(described[name] for name in ("row", "method", "theta", "percent", "selection"))]
+        return self._kept(json.dumps(what), partial(self._measure_row, row, device, done), rows_from_json)
 
-    def _measure_row(self, row: str, device: str, done: Callable[[], None]) -> RowCost:
+    def _measure_row(self, row: str, device: str, done: Callable[[], None]) -> tuple[RowCost]:
         # A fresh device each, so that no count depends on what was measured before.
         host, counter = _host(), open_cycle_counter(device)
         try:
@@ -199,38 +196,27 @@ class CostTable:
             host.close()
         if not self.console.is_terminal:
             self.console.print(f"{row}, {device}: {report.summary(measured)}", markup=False, highlight=False)
-        return measured
+        return (measured,)
 
-    def _scales(self, done: Callable[[], None]) -> Any:
-        host, found, given = _host(), open_cycle_counter(EMULATOR), open_cycle_counter(EMULATOR)
+    def _scales(self, done: Callable[[], None]) -> tuple[ScalesCost, ...]:
+        host, counter = _host(), open_cycle_counter(EMULATOR)
         try:
-            return measure_scales(self.bed, self.amount.scale_steps, host, found, given, done)
+            return measure_scales(self.bed, self.amount, host, counter, done)
         finally:
-            for engine in (host, found.engine, given.engine):
-                engine.close()
+            counter.engine.close()
+            host.close()
 
-    def _kept(
-        self,
-        what: str,
-        measure: Callable[[], T],
-        from_json: Callable[[dict[str, Any]], T],
-        done: Callable[[], None],
-        amount: int,
-    ) -> T:
+    def _kept(self, what: str, measure: Callable[[], Costs], from_json: Callable[[Any], Costs]) -> Costs:
         """What was measured before, or is measured now and kept for the next time."""
         key = sha256(json.dumps([self.description, what], sort_keys=True).encode())[:16]
         path = self.out / "kept" / f"{key}.json"
         if path.exists():
             try:
-                kept = from_json(json.loads(path.read_text(encoding="utf-8")))
+                return from_json(json.loads(path.read_text(encoding="utf-8")))
             except (ValueError, KeyError, TypeError, AttributeError):
                 self.console.print(f"{path} is damaged and measured anew", markup=False, highlight=False)
-            else:
-                for _ in range(amount):
-                    done()
-                return kept
         measured = measure()
-        write_aside(path, json.dumps(asdict(measured)))  # type: ignore[call-overload]
+        write_aside(path, json.dumps([asdict(cost) for cost in measured]))
         return measured
 
 

@@ -39,7 +39,7 @@ class CostRecord:
     layers: dict[int, str]
     methods: dict[str, str]
     rows: tuple[RowCost, ...]
-    scales: ScalesCost
+    scales: tuple[ScalesCost, ...]
     programs: tuple[Program, ...]
     device: str | None
     counted: tuple[RowCost, ...]
@@ -79,11 +79,10 @@ def read_record(path: Path) -> CostRecord:
 
 def rows_from_json(content: Sequence[dict[str, Any]]) -> tuple[RowCost, ...]:
     """Rows, as `dataclasses.asdict` and JSON have left them."""
-    return tuple(row_from_json(row) for row in content)
+    return tuple(_row(row) for row in content)
 
 
-def row_from_json(content: dict[str, Any]) -> RowCost:
-    """One row of them."""
+def _row(content: dict[str, Any]) -> RowCost:
     scales = content["scales"]
     return RowCost(
         row=content["row"],
@@ -97,9 +96,9 @@ def row_from_json(content: dict[str, Any]) -> RowCost:
     )
 
 
-def scales_from_json(content: dict[str, Any]) -> ScalesCost:
+def scales_from_json(content: Sequence[dict[str, Any]]) -> tuple[ScalesCost, ...]:
     """The price of dynamic scales, left likewise."""
-    return ScalesCost(_pass(content["found"]), _pass(content["given"]))
+    return tuple(ScalesCost(cost["epoch"], _pass(cost["found"]), _pass(cost["given"])) for cost in content)
 
 
 def _pass(content: dict[str, Any]) -> Pass:

@@ -100,16 +100,18 @@ def inference_table(record: CostRecord) -> tuple[str, Cells]:
 
 def scales_table(record: CostRecord) -> tuple[str, Cells]:
     """The price of dynamic scales by phase."""
-    found, given = record.scales.found, record.scales.given
-    cells = [["dynamic NITI", *PHASES.values(), "all", "ms"]]
-    for name, taken in (("scales found", found), ("the same scales given", given)):
-        cells.append([name, *(f"{taken.mean(phase=phase):,.0f}" for phase in PHASES.values())])
-        cells[-1] += [f"{taken.mean():,.0f}", f"{milliseconds(taken.mean()):.2f}"]
-    more = [found.mean(phase=phase) - given.mean(phase=phase) for phase in PHASES.values()]
-    cells.append(["price", *(f"{value:+,.0f}" for value in more)])
-    price = found.mean() - given.mean()
-    cells[-1] += [f"{price:+,.0f} ({100 * price / given.mean():+.1f} %)", f"{milliseconds(price):+.2f}"]
-    return f"The price of dynamic scales: cycles of a training step, the first {found.steps} of epoch 1", cells
+    cells = [["dynamic NITI", "epoch", *PHASES.values(), "all", "ms"]]
+    for cost in record.scales:
+        found, given, epoch = cost.found, cost.given, f"{cost.epoch}"
+        for name, taken in (("scales found", found), ("the same scales given", given)):
+            cells.append([name, epoch, *(f"{taken.mean(phase=phase):,.0f}" for phase in PHASES.values())])
+            cells[-1] += [f"{taken.mean():,.0f}", f"{milliseconds(taken.mean()):.2f}"]
+        more = [found.mean(phase=phase) - given.mean(phase=phase) for phase in PHASES.values()]
+        cells.append(["price", epoch, *(f"{value:+,.0f}" for value in more)])
+        price = found.mean() - given.mean()
+        cells[-1] += [f"{price:+,.0f} ({100 * price / given.mean():+.1f} %)", f"{milliseconds(price):+.2f}"]
+    steps = record.scales[0].found.steps
+    return f"The price of dynamic scales: cycles of a training step, {steps} steps spread over an epoch", cells
 
 
 def memory_table(record: CostRecord) -> tuple[str, Cells]:

@@ -19,7 +19,7 @@ class Amount:
     Attributes:
         epochs: Those that are measured, counted from 1, ascending.
         steps: Training steps of each, from its first on; and the test images predicted behind them.
-        scale_steps: Steps taken with dynamic scales and again with the same scales given.
+        scale_steps: Steps of each, spread over it, taken with dynamic scales and again with the same scales given.
     """
 
     epochs: tuple[int, ...]

@@ -20,7 +20,7 @@ from priot_hil.reference.errors import InputError
 from priot_hil.reproductions.cost import make, report
 from priot_hil.reproductions.cost.bed import CycleCounter, make_bed, open_cycle_counter
 from priot_hil.reproductions.cost.memory import arena, paint_stack, program, room, stack_high_water
-from priot_hil.reproductions.cost.phases import Part, Pass, split
+from priot_hil.reproductions.cost.phases import PHASES, Part, Pass, split
 from priot_hil.reproductions.cost.records import read_record
 from priot_hil.reproductions.cost.rows import measure_row
 from priot_hil.reproductions.cost.scales import measure_scales
@@ -210,20 +210,28 @@ def test_the_stack_is_seen_as_deep_as_it_was(bed, host, counter, info):
 
 def test_the_price_of_dynamic_scales_is_that_of_equal_steps(bed, host, counter):
     """Looking for maxima and a pass over all gradients; what follows from the scales costs the same."""
-    other = open_cycle_counter("emulator")
     told = []
-    cost = measure_scales(bed, 2, host, counter, other, lambda: told.append(1))
-    price = {
-        p: cost.found.mean(phase=p) - cost.given.mean(phase=p) for p in ("forward", "loss", "error", "scale", "update")
-    }
-    assert len(told) == cost.found.steps == cost.given.steps == 2
-    assert price["scale"] > 100_000
-    assert price["forward"] > 10_000
-    assert price["error"] > 1_000
-    assert max(abs(price["loss"]), abs(price["update"])) < 20
+    costs = measure_scales(bed, AMOUNT, host, counter, lambda: told.append(1))
+    assert [(cost.epoch, cost.found.steps, cost.given.steps) for cost in costs] == [(1, 2, 2), (3, 2, 2)]
+    assert len(told) == 4
+    reference = open_engine("reference")
+    bed.load(reference, "dynamic NITI", bed.first_state("dynamic NITI", host), 2)
+    for epoch in (1, 2, 3):
+        reference.train_epoch(bed.visits(epoch))
+    assert host.state_crc() == reference.state_crc()  # no step was left out
+    for cost in costs:
+        price = {phase: cost.found.mean(phase=phase) - cost.given.mean(phase=phase) for phase in PHASES.values()}
+        assert price["scale"] > 100_000
+        assert price["forward"] > 10_000
+        assert price["error"] > 1_000
+        assert max(abs(price["loss"]), abs(price["update"])) < 20
+
+
+def test_steps_that_are_not_the_same_have_no_price(bed, host, counter):
+    """A host that names other scales than a step uses."""
 
     class Wrong:
-        """A host that names other scales than a step uses."""
+        """It says one more than it has shifted by."""
 
         def __getattr__(self, name):
             return getattr(host, name)
@@ -233,8 +241,7 @@ def test_the_price_of_dynamic_scales_is_that_of_equal_steps(bed, host, counter):
             return replace(step, shifts={i: s._replace(forward=s.forward + 1) for i, s in step.shifts.items()})
 
     with pytest.raises(EnginesDiffer, match="ends elsewhere"):
-        measure_scales(bed, 1, Wrong(), counter, other, lambda: None)
-    other.engine.close()
+        measure_scales(bed, AMOUNT, Wrong(), counter, lambda: None)
 
 
 def test_a_host_that_trains_otherwise_is_told(bed, host, counter):
