@@ -33,26 +33,16 @@ def summary(row: RowCost) -> str:
 
 def steps_table(record: CostRecord) -> tuple[str, Cells]:
     """Training step and inference of each row, epoch by epoch."""
-    head = [
-        "",
-        "epoch",
-        "training step: cycles",
-        "min to max",
-        "ms",
-        "steps/s",
-        "instructions",
-        "inference: cycles",
-        "ms",
-    ]
-    head += ["training / inference"]
+    head = ["", "epoch", "training: cycles", "min to max, M", "ms", "steps/s", "instructions"]
+    head += ["inference: cycles", "ms", "ratio"]
     counted = {(row.row, epoch.epoch): epoch for row in record.counted for epoch in row.epochs}
     if record.device:
-        head += [f"training step on {record.device}: cycles", f"inference on {record.device}: cycles"]
+        head += [f"{what} on {record.device}: cycles" for what in ("training", "inference")]
     cells = [head]
     for row in record.rows:
         for epoch in row.epochs:
             training, inference = epoch.training, epoch.inference
-            spread = f"{training.least or 0:,} to {training.most or 0:,}"
+            spread = f"{(training.least or 0) / 1e6:.2f} to {(training.most or 0) / 1e6:.2f}"
             cells.append([row.row, f"{epoch.epoch}", f"{training.mean():,.0f}", spread])
             cells[-1] += [f"{milliseconds(training.mean()):.2f}", f"{HZ / training.mean():.1f}"]
             cells[-1] += [f"{(training.instructions or 0) / training.steps:,.0f}", f"{inference.mean():,.0f}"]
