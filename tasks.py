@@ -48,20 +48,66 @@ setattr(ParseMachine, "error", refuse_option)  # noqa: B010 - mypy knows no othe
         "quick": "the short form: one seed and few epochs, or few steps",
         "device": "engine of all runs: host, emulator, reference; cost: a board that counts too",
         "out": "folder of the results (default: results/TABLE)",
+        "published": "TOML file of published accuracies: the differences, cell by cell",
     }
 )
 @command
-def reproduce(_: Context, table: str = "accuracy", quick: bool = False, device: str = "host", out: str = "") -> None:
+def reproduce(
+    _: Context, table: str = "accuracy", quick: bool = False, device: str = "host", out: str = "", published: str = ""
+) -> None:
     """Reproduce a published table; interrupted, it goes on where it stopped."""
+    from priot_hil.reproductions.any_table import reproduce as reproduce_table
     from priot_hil.reproductions.performance import EnginesDiffer
-    from priot_hil.reproductions.tables import reproduce as reproduce_table
 
     try:
-        reproduce_table(table, quick=quick, device=device, out=Path(out) if out else None)
+        letter = Path(published) if published else None
+        reproduce_table(table, quick=quick, device=device, out=Path(out) if out else None, published=letter)
     except EnginesDiffer as error:
         raise Exit(f"error: {error}", DIVERGED) from error
     except KeyboardInterrupt:
         raise Exit(code=130) from None  # it has said itself how to go on
+
+
+@task(
+    iterable=["cell"],
+    help={
+        "records": "the table's file, JSON Lines",
+        "sample": "how many cells to draw and recompute",
+        "cell": "a cell to recompute, as ROW,ANGLE,SEED; may be given again",
+        "seed": "of the draw (default: another one each time)",
+        "device": "engine to recompute on (default: those of each record)",
+    },
+)
+@command
+def verify(_: Context, records: str, cell: list[str], sample: int = 0, seed: int = -1, device: str = "") -> int:
+    """Check a table's records: their hash chain, their experiment, and cells recomputed from scratch."""
+    from priot_hil.reproductions.performance import EnginesDiffer
+    from priot_hil.reproductions.verify import verify as verify_records
+
+    drawn = None if seed < 0 else seed
+    try:
+        wrong = verify_records(Path(records), sample=sample, cells=cell, seed=drawn, device=device or None)
+    except EnginesDiffer as error:
+        raise Exit(f"error: {error}", DIVERGED) from error
+    return DIVERGED if wrong else 0
+
+
+@task(help={"records": "the table's file, JSON Lines", "out": "the picture (default: beside it, NAME-curves.svg)"})
+@command
+def curves(_: Context, records: str, out: str = "") -> None:
+    """Draw a table's training curves as SVG (needs matplotlib: PRIOT_EXTRAS=plots ./run ...)."""
+    from priot_hil.reproductions.plot import write_curves
+
+    print(write_curves(Path(records), Path(out) if out else None))
+
+
+@task(help={"records": "a whole table's file, to be taken over (default: make the pages of those there anew)"})
+@command
+def publish(_: Context, records: str = "") -> None:
+    """Make docs/results and the README's table from records (needs matplotlib: PRIOT_EXTRAS=dev,plots ./run ...)."""
+    from priot_hil.reproductions.publish import publish as publish_table
+
+    publish_table(Path(records) if records else None)
 
 
 @task(help={"way": "float (needs torch: PRIOT_EXTRAS=float ./run ...) or niti", "device": "engine that trains niti"})
@@ -179,7 +225,26 @@ def kills(_: Context, count: int = 50, seed: int = 1, how: str = "kill") -> int:
     return DIVERGED if lose_boards(count, seed, how, default_console()) else 0
 
 
-@task(help={"preset": "rp2040, rp2040-gcc, host, host-sanitized, fuzz or fuzz-32"})
+@task(
+    help={
+        "profile": "hypothesis profile of the generated cases: default or thorough",
+        "seed": "of the generated cases",
+        "out": "the report (default: docs/results/coverage.md)",
+    }
+)
+@command
+def coverage(_: Context, profile: str = "default", seed: int = 0, out: str = "") -> int:
+    """Say which lines and conditions of kernels and engine the suite reaches; status 1 where one is left open."""
+    from priot_hil.harness.coverage.command import SuiteFailed
+    from priot_hil.harness.coverage.command import coverage as measure
+
+    try:
+        return measure(profile, seed, Path(out) if out else None)
+    except SuiteFailed as error:
+        raise Exit(f"error: {error}", DIVERGED) from error
+
+
+@task(help={"preset": "rp2040, rp2040-gcc, host, host-sanitized, host-coverage, fuzz or fuzz-32"})
 @command
 def build(_: Context, preset: str = "rp2040") -> None:
     """Build the firmware and say where it lies."""
@@ -260,6 +325,48 @@ def fuzz(_: Context, seconds: int = 60, target: str = "", preset: str = "fuzz") 
     from priot_hil.harness.fuzz.campaign import fuzz as run_fuzzers
 
     return run_fuzzers(seconds, target, preset)
+
+
+@task(
+    help={
+        "device": "host, or emulator: the RP2040's firmware",
+        "sample": "how many mutants, from every file and operator",
+        "all": "every mutant: hours",
+        "only": "those whose id has this in it",
+        "again": "try survivors again",
+        "report": "a folder for the table and its records, such as docs/results",
+    }
+)
+@command
+def mutate(
+    _: Context,
+    device: str = "host",
+    sample: int = 600,
+    all: bool = False,
+    only: str = "",
+    again: bool = False,
+    report: str = "",
+) -> int:
+    """Build wrong versions of the firmware and see the suite find each; needs PRIOT_EXTRAS=mutation."""
+    from priot_hil.harness.mutation.command import mutate as try_mutants
+
+    folder = Path(report) if report else None
+    return try_mutants(device, sample, every=all, only=only, again=again, report=folder)
+
+
+@task(
+    help={
+        "device": "on which the suite looks for them: host or emulator",
+        "only": "bugs with this in their names",
+        "out": "the table (default: results/selftest-DEVICE.md)",
+    }
+)
+@command
+def selftest(_: Context, device: str = "host", only: str = "", out: str = "") -> int:
+    """Plant bugs in a copy of the firmware: suite, sanitizers, fuzzer and coverage each have to find theirs."""
+    from priot_hil.harness.selftest.command import selftest as find_planted_bugs
+
+    return find_planted_bugs(device, only, Path(out) if out else None)
 
 
 @task

@@ -5,14 +5,18 @@ from .engines import DeviceEngine
 from .protocol import CapabilityCode
 
 DATASET = "dataset"
-NAMES = tuple(code.name.lower() for code in CapabilityCode if code.name)
+LARGE_ARENA = "large_arena"
+LARGE_ARENA_BYTES = 4 << 20
+NAMES = (*(code.name.lower() for code in CapabilityCode if code.name), LARGE_ARENA)
 
 
 def capabilities(engine: OpenedEngine) -> frozenset[str]:
-    """The names of what the device says in its hello; the reference keeps data sets and counts nothing."""
+    """The names of what the device says in its hello; the reference keeps data sets of any size and counts nothing."""
     if not isinstance(engine, DeviceEngine):
-        return frozenset({DATASET})
-    return frozenset(name for name in NAMES if engine.device.hello.capabilities & CapabilityCode[name.upper()])
+        return frozenset({DATASET, LARGE_ARENA})
+    hello = engine.device.hello
+    said = {code.name.lower() for code in CapabilityCode if code.name and hello.capabilities & code}
+    return frozenset(said | {LARGE_ARENA} if hello.arena_bytes >= LARGE_ARENA_BYTES else said)
 
 
 def missing(engine: OpenedEngine, need: str) -> str | None:

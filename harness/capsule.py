@@ -4,9 +4,6 @@ The file is an ``.npz`` without pickles; `capsule_meta` reads and writes its JSO
 says is refused with the reason.
 """
 
-import os
-import zipfile
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -22,20 +19,34 @@ from priot_hil.reference.network import Conv2d, Flatten, Layer, Linear, MaxPool2
 from priot_hil.reference.run import LossRounding, Method, MethodKind, Model, State, check_run
 
 from . import capsule_meta
+from .capsule_archive import Arrays, CapsuleError, load_arrays, parse_mask, save_arrays
+
+__all__ = [
+    "Capsule",
+    "CapsuleError",
+    "Expected",
+    "Mode",
+    "check_capsule",
+    "image_rank",
+    "read_capsule",
+    "write_capsule",
+]
 
 Int64Array = npt.NDArray[np.int64]
-Arrays = dict[str, Any]
-
-
-class CapsuleError(InputError):
-    """A capsule, or the file it should come from, is not legal."""
 
 
 class Mode(StrEnum):
-    """What is done with each sample."""
+    """What is done with the samples."""
 
     TRAIN = "train"
     PREDICT = "predict"
+    OBSERVE = "observe"
+    EPOCH = "epoch"
+
+    @property
+    def has_steps(self) -> bool:
+        """True where each sample in turn gives logits and a prediction, which a capsule may then expect."""
+        return self in (Mode.TRAIN, Mode.PREDICT)
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,8 +81,9 @@ class Capsule:
         state: The state to start from.
         images: int8, (n, *input shape), n >= 1.
         labels: int64, (n,), 0..K-1.
-        mode: What is done with each sample.
+        mode: What is done with the samples.
         expected: What must come out.
+        order: int64, (m,), 0..n-1: the samples that an epoch visits, in this order; None in every other mode.
     """
 
     model: Model
@@ -81,6 +93,7 @@ class Capsule:
     labels: Int64Array
     mode: Mode = Mode.TRAIN
     expected: Expected = Expected()
+    order: Int64Array | None = None
 
 
 def check_capsule(capsule: Capsule) -> None:
@@ -92,7 +105,8 @@ def check_capsule(capsule: Capsule) -> None:
     network, expected = capsule.model.network, capsule.expected
     check_run(capsule.model, capsule.method, capsule.state)
     if not isinstance(capsule.mode, Mode):
-        raise CapsuleError.about("mode", expected="train or predict", got=repr(capsule.mode), do="choose one of them")
+        names = f"one of {', '.join(Mode)}"
+        raise CapsuleError.about("mode", expected=names, got=repr(capsule.mode), do="choose one of them")
     if len(network.input_shape) != image_rank(network.layers) - 1:
         do = "use (n, features) where a linear layer comes before any conv2d, maxpool2d and flatten, else (n, c, h, w)"
         axes = f"{image_rank(network.layers)} axes"
@@ -102,6 +116,7 @@ def check_capsule(capsule: Capsule) -> None:
         raise CapsuleError.about("images", expected="one or more", got="none", do="add a sample")
     check_tensor("images", capsule.images, (count, *network.input_shape), CapsuleError)
     _check_numbers("labels", capsule.labels, count, network.classes)
+    _check_mode(capsule)
     if expected.logits is not None:
         check_tensor("logits", expected.logits, (count, network.classes), CapsuleError)
     if expected.predictions is not None:
@@ -110,10 +125,27 @@ def check_capsule(capsule: Capsule) -> None:
         check_tensor(f"state of layer {i} after the last step", values, network.weight_shape(i), CapsuleError)
     if expected.rng is not None:
         check_range("rng_after", expected.rng, 1, 2**32 - 1, CapsuleError)
-        draws = capsule.mode is Mode.TRAIN and capsule.method.loss_rounding is LossRounding.STOCHASTIC
+        draws = capsule.mode is not Mode.PREDICT and capsule.method.loss_rounding is LossRounding.STOCHASTIC
         if not draws and expected.rng != capsule.state.rng:
             do = "set it to rng, since nothing draws, or leave it out"
             raise CapsuleError.about("rng_after", expected=capsule.state.rng, got=expected.rng, do=do)
+
+
+def _check_mode(capsule: Capsule) -> None:
+    """What a mode asks for and what it rules out."""
+    if (capsule.order is None) != (capsule.mode is not Mode.EPOCH):
+        expected, got = ("none", "one") if capsule.order is not None else ("one", "none")
+        do = "give the order of the samples in mode epoch, and only there"
+        raise CapsuleError.about(f"order of mode {capsule.mode}", expected=expected, got=got, do=do)
+    if capsule.order is not None:
+        _check_numbers("order", capsule.order, len(capsule.order) or 1, len(capsule.images))
+    if capsule.mode is Mode.OBSERVE and capsule.state.scales is not None:
+        do = "set scales to null: only dynamic shifts can be observed"
+        raise CapsuleError.about("scales of mode observe", expected="none", got="static scales", do=do)
+    for what in ("logits", "predictions"):
+        if getattr(capsule.expected, what) is not None and not capsule.mode.has_steps:
+            do = "leave them out: that mode gives none"
+            raise CapsuleError.about(f"{what} of mode {capsule.mode}", expected="none", got="some", do=do)
 
 
 def image_rank(layers: tuple[Layer, ...]) -> int:
@@ -128,7 +160,7 @@ def image_rank(layers: tuple[Layer, ...]) -> int:
 
 
 def read_capsule(path: Path | str) -> Capsule:
-    """Read a capsule and check it.
+    """Read a run's capsule and check it; `cases.read_case` reads a kernel's too.
 
     Args:
         path: The ``.npz`` file.
@@ -140,11 +172,9 @@ def read_capsule(path: Path | str) -> Capsule:
         CapsuleError: The file is missing, damaged, not a capsule or not legal; the message starts with its path.
     """
     try:
-        capsule = _from_arrays(_load(Path(path)))
-        check_capsule(capsule)
+        return from_arrays(load_arrays(Path(path)))
     except InputError as error:
         raise CapsuleError(f"{path}: {error}") from error
-    return capsule
 
 
 def write_capsule(path: Path | str, capsule: Capsule) -> None:
@@ -158,53 +188,23 @@ def write_capsule(path: Path | str, capsule: Capsule) -> None:
         InputError: The capsule is not legal; nothing is written.
     """
     check_capsule(capsule)
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        with aside.open("wb") as file:
-            np.savez_compressed(file, **_to_arrays(capsule))
-        aside.replace(path)
-    finally:
-        aside.unlink(missing_ok=True)
+    save_arrays(Path(path), to_arrays(capsule))
 
 
-def _load(path: Path) -> Arrays:
-    """The arrays of an .npz file, without its pickles."""
-    do = "check the path, or write the capsule again"
-    try:
-        with zipfile.ZipFile(path) as members:
-            names = members.namelist()
-        odd = [name for name in names if not name.endswith(".npy") or names.count(name) > 1]
-        if odd:
-            raise CapsuleError.about("file", expected="each array once as .npy", got=f"{odd[0]!r}", do="remove it")
-        with np.load(path, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
-    except InputError:
-        raise
-    except (
-        OSError,
-        ValueError,
-        EOFError,
-        KeyError,
-        RuntimeError,
-        MemoryError,
-        zipfile.BadZipFile,
-        zlib.error,
-    ) as error:
-        # The first sentence only: NumPy's second one advises to load the pickle.
-        got = f"{type(error).__name__}: {error}".splitlines()[0].split(". ")[0]
-        raise CapsuleError.about("file", expected="a readable .npz without pickles", got=got, do=do) from error
+def from_arrays(arrays: Arrays) -> Capsule:
+    """The run that arrays of a file describe.
 
-
-def _from_arrays(arrays: Arrays) -> Capsule:
-    check_keys("arrays", arrays.keys() & {"meta", "images"}, {"meta", "images"}, CapsuleError)
+    Raises:
+        InputError: They are not legal in every part.
+    """
+    check_keys("arrays", arrays.keys() & {"meta"}, {"meta"}, CapsuleError)
     meta = capsule_meta.parse(arrays["meta"])
+    check_keys("arrays", arrays.keys() & {"images"}, {"images"}, CapsuleError)
     images = arrays["images"]
     network = Network(images.shape[1:], meta.layers)
     kind = meta.method.kind
     after = "s_after" if kind.learns_scores else "w_after"
-    required = {"meta", "images", "labels"}
+    required = {"meta", "images", "labels"} | ({"order"} if meta.mode == Mode.EPOCH else set())
     required |= {f"{prefix}{i}" for prefix in _prefixes(kind) for i in network.weighted}
     optional = {"logits", "predictions"} | {f"{after}{i}" for i in network.weighted}
     check_keys("arrays", arrays.keys() - optional, sorted(required), CapsuleError)
@@ -212,9 +212,9 @@ def _from_arrays(arrays: Arrays) -> Capsule:
     values = {i: arrays[f"s{i}"] for i in network.weighted} if kind.learns_scores else weights
     scored = None
     if kind is MethodKind.PRIOT_S:
-        scored = {i: _mask(f"m{i}", arrays[f"m{i}"]) for i in network.weighted}
+        scored = {i: parse_mask(f"m{i}", arrays[f"m{i}"]) for i in network.weighted}
     exponents = capsule_meta.by_layer("weight_exponents", meta.weight_exponents, network.weighted)
-    return Capsule(
+    capsule = Capsule(
         Model(network, weights, exponents, meta.input_exponent),
         meta.method,
         State(values, meta.rng, capsule_meta.parse_scales(meta.scales, network.weighted), scored),
@@ -227,10 +227,14 @@ def _from_arrays(arrays: Arrays) -> Capsule:
             {i: arrays[f"{after}{i}"] for i in network.weighted if f"{after}{i}" in arrays},
             meta.rng_after,
         ),
+        arrays.get("order"),
     )
+    check_capsule(capsule)
+    return capsule
 
 
-def _to_arrays(capsule: Capsule) -> Arrays:
+def to_arrays(capsule: Capsule) -> Arrays:
+    """The arrays of the file of a legal capsule."""
     state, expected, network = capsule.state, capsule.expected, capsule.model.network
     learns_scores = capsule.method.kind.learns_scores
     arrays: Arrays = {
@@ -246,24 +250,18 @@ def _to_arrays(capsule: Capsule) -> Arrays:
             arrays[f"m{i}"] = state.scored[i].astype(np.uint8)
         if i in expected.values:
             arrays[f"{'s' if learns_scores else 'w'}_after{i}"] = expected.values[i]
+    if capsule.order is not None:
+        arrays["order"] = capsule.order
     if expected.logits is not None:
         arrays["logits"] = expected.logits
     if expected.predictions is not None:
         arrays["predictions"] = expected.predictions
-    # A transposed view holds the same numbers in another order of bytes.
-    return {name: np.require(array, requirements="C") for name, array in arrays.items()}
+    return arrays
 
 
 def _prefixes(kind: MethodKind) -> str:
     """The first letters of the arrays that each layer with weights has."""
     return {MethodKind.PRIOT: "ws", MethodKind.PRIOT_S: "wsm"}.get(kind, "w")
-
-
-def _mask(name: str, mask: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
-    if mask.dtype != np.uint8 or (mask > 1).any():
-        got = f"{mask.dtype} up to {mask.max()}" if mask.size else f"{mask.dtype}"
-        raise CapsuleError.about(name, expected="uint8 zeros and ones", got=got, do="write 1 where the edge is scored")
-    return mask.astype(np.bool_)
 
 
 def _check_numbers(what: str, numbers: npt.NDArray[Any], count: int, classes: int) -> None:

@@ -1,7 +1,7 @@
 """The JSON part of a capsule: layers, exponents, method, scales, mode."""
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,12 @@ from priot_hil.reference.errors import InputError
 from priot_hil.reference.network import Conv2d, Flatten, Layer, Linear, MaxPool2d, Relu
 from priot_hil.reference.run import LossRounding, Method, MethodKind, Model, Shifts, State
 
-FORMAT = "priot-capsule/1"
+FORMATS = {
+    "priot-capsule/1": ("train", "predict"),
+    "priot-capsule/2": ("observe", "epoch", "kernel"),
+}
+"""The modes of each format; a mode that comes later gets a number of its own."""
+
 KEYS = ("format", "layers", "input_exponent", "weight_exponents", "method", "rng", "scales", "mode")
 LAYER_KEYS = {
     "conv2d": ("in", "out", "k", "stride", "padding"),
@@ -45,17 +50,22 @@ class Meta:
     rng_after: int | None
 
 
-def parse(array: npt.NDArray[Any]) -> Meta:
-    """Read the JSON.
+def format_of(mode: str) -> str:
+    """The format that has a mode."""
+    return next(name for name, modes in FORMATS.items() if mode in modes)
+
+
+def load(array: npt.NDArray[Any]) -> dict[str, Any]:
+    """Read the JSON of any mode.
 
     Args:
         array: 0-d unicode.
 
     Returns:
-        Its parts; numbers are not yet checked, names and keys are.
+        An object whose format and mode are known and belong together; all else is not yet checked.
 
     Raises:
-        InputError: Not such an array, not JSON, another format, or an unknown, missing or doubled key.
+        InputError: Not such an array, not JSON, a doubled key, or another format or mode.
     """
     if array.ndim != 0 or array.dtype.kind != "U":
         got = f"{array.dtype} of shape {array.shape}"
@@ -65,16 +75,34 @@ def parse(array: npt.NDArray[Any]) -> Meta:
     except (json.JSONDecodeError, RecursionError) as error:
         got = f"{error}".rstrip(".")
         raise InputError.about("meta", expected="JSON", got=got, do="write the capsule again") from error
-    if isinstance(meta, dict) and meta.get("format") != FORMAT:
+    if not isinstance(meta, dict):
+        raise InputError.about("meta", expected="a JSON object", got=repr(meta), do="write the capsule again")
+    found = meta.get("format")
+    if not isinstance(found, str) or found not in FORMATS:
         do = "read it with a version that knows its format"
-        raise InputError.about("format", expected=repr(FORMAT), got=repr(meta.get("format")), do=do)
-    meta = _fields("meta", meta, KEYS, {"rng_after"})
-    if not isinstance(meta["layers"], list):
-        do = "list the layers from the input on"
-        raise InputError.about("layers", expected="a list", got=repr(meta["layers"]), do=do)
-    _choice("mode", meta["mode"], ("train", "predict"))
+        expected = " or ".join(map(repr, FORMATS))
+        raise InputError.about("format", expected=expected, got=repr(found), do=do)
+    choice(f"mode of {found}", meta.get("mode"), FORMATS[found])
+    return meta
+
+
+def parse(array: npt.NDArray[Any]) -> Meta:
+    """Read the JSON of a run.
+
+    Args:
+        array: 0-d unicode.
+
+    Returns:
+        Its parts; numbers are not yet checked, names and keys are.
+
+    Raises:
+        InputError: Not a capsule's JSON, not a run's, or an unknown or missing key.
+    """
+    meta = load(array)
+    choice("mode of a run", meta["mode"], [mode for modes in FORMATS.values() for mode in modes if mode != "kernel"])
+    meta = fields_of("meta", meta, KEYS, {"rng_after"})
     return Meta(
-        tuple(_parse_layer(i, layer) for i, layer in enumerate(meta["layers"])),
+        parse_layers(meta["layers"]),
         meta["input_exponent"],
         meta["weight_exponents"],
         _parse_method(meta["method"]),
@@ -92,7 +120,7 @@ def build(model: Model, method: Method, state: State, mode: str, rng_after: int 
         model: Its model.
         method: Its method.
         state: The state it starts from.
-        mode: ``"train"`` or ``"predict"``.
+        mode: What is done with the samples.
         rng_after: The generator after the last step, or None to leave it out.
 
     Returns:
@@ -101,8 +129,8 @@ def build(model: Model, method: Method, state: State, mode: str, rng_after: int 
     weighted = model.network.weighted
     scales = state.scales
     meta: dict[str, Any] = {
-        "format": FORMAT,
-        "layers": [_build_layer(layer) for layer in model.network.layers],
+        "format": format_of(mode),
+        "layers": build_layers(model.network.layers),
         "input_exponent": int(model.input_exponent),
         "weight_exponents": {str(i): int(model.weight_exponents[i]) for i in weighted},
         "method": {
@@ -126,7 +154,7 @@ def by_layer(what: str, values: Any, weighted: Collection[int]) -> dict[int, Any
     Raises:
         InputError: Not an object, or not exactly those layers.
     """
-    fields = _fields(what, values, [str(i) for i in weighted])
+    fields = fields_of(what, values, [str(i) for i in weighted])
     return {i: fields[str(i)] for i in weighted}
 
 
@@ -139,18 +167,43 @@ def parse_scales(scales: Any, weighted: Collection[int]) -> dict[int, Shifts] | 
     if scales is None:
         return None
     shifts = by_layer("scales", scales, weighted)
-    for i, three in shifts.items():
-        if not isinstance(three, list) or len(three) != 3:
-            do = "give them as [forward, backward, gradient]"
-            raise InputError.about(f"scales of layer {i}", expected="three shifts", got=repr(three), do=do)
-    return {i: Shifts(*three) for i, three in shifts.items()}
+    return {i: parse_shifts(f"scales of layer {i}", three) for i, three in shifts.items()}
+
+
+def parse_shifts(what: str, three: Any) -> Shifts:
+    """Three shifts; their ranges are not yet checked.
+
+    Raises:
+        InputError: Not a list of three.
+    """
+    if not isinstance(three, list) or len(three) != 3:
+        do = "give them as [forward, backward, gradient]"
+        raise InputError.about(what, expected="three shifts", got=repr(three), do=do)
+    return Shifts(*three)
+
+
+def parse_layers(layers: Any) -> tuple[Layer, ...]:
+    """The layers of a JSON list, each with its keys; numbers are not yet checked.
+
+    Raises:
+        InputError: Not a list, or an unknown type or key.
+    """
+    if not isinstance(layers, list):
+        do = "list the layers from the input on"
+        raise InputError.about("layers", expected="a list", got=repr(layers), do=do)
+    return tuple(_parse_layer(i, layer) for i, layer in enumerate(layers))
+
+
+def build_layers(layers: Iterable[Layer]) -> list[dict[str, Any]]:
+    """Layers as JSON objects."""
+    return [_build_layer(layer) for layer in layers]
 
 
 def _parse_layer(index: int, layer: Any) -> Layer:
     name = layer.get("type") if isinstance(layer, dict) else layer
-    kind = _choice(f"type of layer {index}", name, tuple(LAYER_KEYS))
+    kind = choice(f"type of layer {index}", name, tuple(LAYER_KEYS))
     keys = LAYER_KEYS[kind]
-    fields = _fields(f"layer {index}", layer, ("type", *keys))
+    fields = fields_of(f"layer {index}", layer, ("type", *keys))
     return LAYER_TYPES[kind](*(fields[key] for key in keys))
 
 
@@ -160,20 +213,30 @@ def _build_layer(layer: Layer) -> dict[str, Any]:
 
 
 def _parse_method(method: Any) -> Method:
-    fields = _fields("method", method, ("name", "mu", "theta", "loss_rounding"))
-    kind = _choice("method name", fields["name"], tuple(MethodKind))
-    rounding = _choice("loss_rounding", fields["loss_rounding"], tuple(LossRounding))
+    fields = fields_of("method", method, ("name", "mu", "theta", "loss_rounding"))
+    kind = choice("method name", fields["name"], tuple(MethodKind))
+    rounding = choice("loss_rounding", fields["loss_rounding"], tuple(LossRounding))
     return Method(MethodKind(kind), fields["mu"], fields["theta"], LossRounding(rounding))
 
 
-def _choice(what: str, value: object, names: tuple[str, ...]) -> str:
+def choice(what: str, value: object, names: Collection[str]) -> str:
+    """One of a few names.
+
+    Raises:
+        InputError: Another one, or no name.
+    """
     if not isinstance(value, str) or value not in names:
         do = "choose one of them"
         raise InputError.about(what, expected=f"one of {', '.join(names)}", got=repr(value), do=do)
     return value
 
 
-def _fields(what: str, value: Any, required: Collection[str], optional: Collection[str] = ()) -> dict[str, Any]:
+def fields_of(what: str, value: Any, required: Collection[str], optional: Collection[str] = ()) -> dict[str, Any]:
+    """A JSON object with all the required keys and, beside the optional ones, no other.
+
+    Raises:
+        InputError: Not an object, or not those keys.
+    """
     if not isinstance(value, dict):
         raise InputError.about(what, expected="a JSON object", got=repr(value), do=f"give {', '.join(required)}")
     check_keys(what, [key for key in value if key not in optional], required, InputError)

@@ -1,4 +1,4 @@
-"""Finds a clang that can link libFuzzer; the pinned compiler and many systems' own clang cannot."""
+"""Finds a clang that can link libFuzzer, or count coverage; the pinned compiler and many systems' own clang cannot."""
 
 import functools
 import shutil
@@ -11,7 +11,10 @@ from priot_hil.reference.errors import InputError
 NAMES = ("clang", *(f"clang-{version}" for version in range(40, 11, -1)))
 TARGET = "#include <stdlib.h>\nint LLVMFuzzerTestOneInput(const char *data, size_t size);\n"
 TARGET += "int LLVMFuzzerTestOneInput(const char *data, size_t size) { return size && *data ? 0 : 0; }\n"
-FLAGS = ("-fsanitize=fuzzer,address,undefined", "-x", "c", "-", "-o")
+FLAGS = ("-fsanitize=fuzzer,address,undefined",)
+COUNTED = "int main(void) { return 0; }\n"
+COUNTING = ("-fprofile-instr-generate", "-fcoverage-mapping")
+TOOLS = ("llvm-profdata", "llvm-cov")
 
 
 @functools.cache
@@ -22,14 +25,7 @@ def find_fuzzing_clang(preset: str) -> Path | None:
         preset: "fuzz", or "fuzz-32" for 32-bit pointers.
     """
     width = ("-m32",) if preset == "fuzz-32" else ()
-    for name in NAMES:
-        path = shutil.which(name)
-        if path is not None:
-            with tempfile.TemporaryDirectory() as folder:
-                command = [path, *width, *FLAGS, str(Path(folder) / "fuzzer")]
-                if not subprocess.run(command, input=TARGET.encode(), capture_output=True, check=False).returncode:
-                    return Path(path)
-    return None
+    return next((path for path in _clangs() if _links(path, (*width, *FLAGS), TARGET)), None)
 
 
 def require_fuzzing_clang(preset: str) -> Path:
@@ -51,6 +47,30 @@ def require_fuzzing_clang(preset: str) -> Path:
     return clang
 
 
+@functools.cache
+def find_counting_clang() -> Path | None:
+    """The first clang on the PATH that links a program which counts, and has the tools that read the counts."""
+    clangs = (path for path in _clangs() if all(tool_beside(path, tool) for tool in TOOLS))
+    return next((path for path in clangs if _links(path, COUNTING, COUNTED)), None)
+
+
+def require_counting_clang() -> Path:
+    """`find_counting_clang`, or a sentence that says what to install.
+
+    Raises:
+        InputError: There is none.
+    """
+    clang = find_counting_clang()
+    if clang is None:
+        raise InputError.about(
+            "preset host-coverage",
+            expected=f"a clang on the PATH that counts coverage, with {' and '.join(TOOLS)}",
+            got="none",
+            do="install clang with its runtime library and llvm (on Debian: clang-14, libclang-rt-14-dev, llvm-14)",
+        )
+    return clang
+
+
 def tool_beside(clang: Path, name: str) -> Path | None:
     """A tool of clang's own LLVM, such as llvm-cov; None where it is not installed."""
     said = subprocess.run(
@@ -58,3 +78,15 @@ def tool_beside(clang: Path, name: str) -> Path | None:
     ).stdout.strip()
     found = shutil.which(said)
     return Path(found) if found else None
+
+
+def _clangs() -> list[Path]:
+    """Every clang on the PATH, the plain name first and then the newest."""
+    return [Path(path) for name in NAMES if (path := shutil.which(name)) is not None]
+
+
+def _links(clang: Path, flags: tuple[str, ...], program: str) -> bool:
+    """Whether a clang makes a program of this source with these flags."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [str(clang), *flags, "-x", "c", "-", "-o", str(Path(folder) / "program")]
+        return not subprocess.run(command, input=program.encode(), capture_output=True, check=False).returncode

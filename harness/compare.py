@@ -16,6 +16,7 @@ from priot_hil.reference.run import Shifts, State
 
 IntArray = npt.NDArray[np.signedinteger]
 
+AT_THE_END = "after the last step"
 # What the axes of a tensor are called, by their number.
 AXES = {1: "i", 2: "oi", 3: "cyx", 4: ("o", "c", "ky", "kx")}
 
@@ -47,11 +48,12 @@ class Divergence:
 
     Attributes:
         engine: Name of the engine that was checked.
-        step: Index of the sample, from 0; None for what follows the last one.
+        step: Index of the sample, from 0; None for what belongs to none.
         where: The layer, e.g. ``"layer 2 conv2d 8->16 k3"``; empty where it belongs to none.
         tensor: What differs: ``"output"``, ``"error"``, ``"forward shift"``, ``"prediction"``, ``"scores"``, ...
         difference: The first element that differs.
         origin: Where the expected value comes from, e.g. ``"accumulator -1030, shift 8"``; empty if unknown.
+        moment: What to say where there is no step.
     """
 
     engine: str
@@ -60,12 +62,13 @@ class Divergence:
     tensor: str
     difference: Difference
     origin: str = ""
+    moment: str = AT_THE_END
 
     def __str__(self) -> str:
         found = self.difference
         names = AXES.get(len(found.index), [f"axis{i}=" for i in range(len(found.index))])
         index = " ".join(f"{name}={i}" for name, i in zip(names, found.index, strict=True))
-        step = "after the last step" if self.step is None else f"at step {self.step}"
+        step = self.moment if self.step is None else f"at step {self.step}"
         parts = [step, self.where, f"tensor {self.tensor}" if index else self.tensor, f"[{index}]" if index else ""]
         origin = f" ({self.origin})" if self.origin else ""
         lines = [
@@ -143,7 +146,7 @@ def compare_step(
 
 
 def compare_prediction(
-    engine: Engine, reference: Engine, network: Network, image: npt.NDArray[np.int8], step: int
+    engine: Engine, reference: Engine, network: Network, image: npt.NDArray[np.int8], when: int | str
 ) -> Divergence | None:
     """Let both engines classify one sample; compare logits and prediction, and look inside only where they differ.
 
@@ -152,34 +155,42 @@ def compare_prediction(
         reference: The engine to believe, loaded with the same run.
         network: The run's network.
         image: int8, the network's input shape.
-        step: Index of the sample, for the divergence.
+        when: Index of the sample, or what to say instead, for the divergence.
 
     Returns:
         The first divergence in the order of computation, or None.
     """
+    step, moment = (when, AT_THE_END) if isinstance(when, int) else (None, when)
     expected, got = reference.predict(image), engine.predict(image)
     if first_difference(reference.tensor("logits"), engine.tensor("logits")) is not None:
         for stage in network.stages:
             name = f"{stage.layer}.output"
             difference = first_difference(reference.tensor(name), engine.tensor(name))
             if difference is not None:
-                return Divergence(engine.name, step, layer_name(network, stage.layer), "output", difference)
+                where = layer_name(network, stage.layer)
+                return Divergence(engine.name, step, where, "output", difference, moment=moment)
     difference = difference_of(expected, got)
-    return None if difference is None else Divergence(engine.name, step, "", "prediction", difference)
+    if difference is None:
+        return None
+    return Divergence(engine.name, step, "", "prediction", difference, moment=moment)
 
 
-def compare_state(engine: Engine, network: Network, expected: State, learns_scores: bool) -> Divergence | None:
+def compare_state(
+    engine: Engine, network: Network, expected: State, learns_scores: bool, when: int | str = AT_THE_END
+) -> Divergence | None:
     """Compare an engine's state with the one expected, scores on the scored edges only.
 
     Args:
-        engine: The engine to check, after its last step.
+        engine: The engine to check.
         network: The run's network.
         expected: The state to believe.
         learns_scores: True where the state's values are scores.
+        when: The step after which it is compared, or what to say instead.
 
     Returns:
         The first divergence in network order, the generator last, or None.
     """
+    step, moment = (when, AT_THE_END) if isinstance(when, int) else (None, when)
     got = engine.state()
     what = "scores" if learns_scores else "weights"
     for i in network.weighted:
@@ -188,9 +199,11 @@ def compare_state(engine: Engine, network: Network, expected: State, learns_scor
             values = np.where(expected.scored[i], values, expected.values[i])
         difference = first_difference(expected.values[i], values)
         if difference is not None:
-            return Divergence(engine.name, None, layer_name(network, i), what, difference)
+            return Divergence(engine.name, step, layer_name(network, i), what, difference, moment=moment)
     difference = difference_of(expected.rng, got.rng)
-    return None if difference is None else Divergence(engine.name, None, "", "random generator", difference)
+    if difference is None:
+        return None
+    return Divergence(engine.name, step, "", "random generator", difference, moment=moment)
 
 
 def layer_name(network: Network, layer: int | None) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from priot_hil.reference.errors import InputError
 
@@ -274,6 +275,7 @@ class LibraryDevice:
     Args:
         path: The library.
         arena_bytes: Memory for models.
+        arena: That memory itself, aligned to 8 bytes, in place of one of the device's own; of any size to the byte.
 
     Raises:
         InputError: The file is no such library.
@@ -282,7 +284,9 @@ class LibraryDevice:
     name = "host"
     takes_dataset = True
 
-    def __init__(self, path: Path, arena_bytes: int = HOST_ARENA_BYTES) -> None:
+    def __init__(
+        self, path: Path, arena_bytes: int = HOST_ARENA_BYTES, arena: npt.NDArray[np.uint8] | None = None
+    ) -> None:
         try:
             self._library = ctypes.CDLL(str(path))
             self._library.priot_host_bytes.restype = ctypes.c_size_t
@@ -291,7 +295,7 @@ class LibraryDevice:
             raise InputError.about(f"{path}", expected="a library like libpriot", got=f"{error}", do=do) from error
         # Words, so that memory and arena are aligned to 8.
         self._memory = np.zeros(self._library.priot_host_bytes() // 8 + 1, np.uint64)
-        self._arena = np.zeros(arena_bytes // 8, np.uint64)
+        self._arena = np.zeros(arena_bytes // 8, np.uint64).view(np.uint8) if arena is None else arena
         self._dataset = np.zeros(0, np.uint8)
         self._response = ctypes.create_string_buffer(PAYLOAD_LIMIT)
         self._response_bytes = ctypes.c_size_t()

@@ -14,7 +14,7 @@ from .booted import BootedRp2040
 from .device import LibraryDevice, LinkDevice
 from .device_kinds import DEFAULT_OPTIONS, DeviceKind, DeviceOptions, OpenedEngine
 from .engines import DeviceEngine
-from .firmware import build, build_id
+from .firmware import build, build_id, has_host_compiler
 from .link import Link
 from .renode import missing as renode_is_missing
 from .transports.emulator import DATASET_FLASH_OFFSET, EmulatorTransport
@@ -62,6 +62,17 @@ def open_program(program: Path, name: str, images: Mapping[bytes, Path] | None =
     flash = FlashFile()
     link = Link(ProcessTransport(program, flash.name))
     return DeviceEngine(LinkDevice(link, images or {}, flash.write, any_build=images is None), name)
+
+
+def open_sanitized(_: DeviceOptions = DEFAULT_OPTIONS) -> DeviceEngine:
+    """The process with address and undefined-behaviour sanitizers: what they see is a fault of the firmware."""
+    firmware = build("host-sanitized")
+    return open_program(firmware.process, "sanitized", {firmware.build_id: firmware.process})
+
+
+def sanitizers_are_missing() -> str | None:
+    """Why there is no sanitized process here; None where it can be built."""
+    return None if has_host_compiler() else "needs gcc or clang on the PATH, with its sanitizer library"
 
 
 def open_emulator(_: DeviceOptions = DEFAULT_OPTIONS) -> DeviceEngine:
@@ -139,6 +150,7 @@ DEVICES: dict[str, DeviceKind] = {
     "host": DeviceKind(open_host),
     "emulator": DeviceKind(open_emulator),
     "process": DeviceKind(open_process),
+    "sanitized": DeviceKind(open_sanitized, unavailable=sanitizers_are_missing),
     "renode": DeviceKind(open_renode, unavailable=renode_is_missing),
     "rp2040py": DeviceKind(partial(open_rp2040py, "uart"), is_slow=True),
     "rp2040py:usb": DeviceKind(partial(open_rp2040py, "usb"), is_slow=True),

@@ -46,6 +46,9 @@ Int8Array = npt.NDArray[np.int8]
 STEP_SECONDS = 2.0  # a step of any network that fits a board takes less
 MAX_SAMPLES = 1 << 16  # an epoch's order is in 16 bits
 EPOCH_SAMPLES = 1024  # room for the order of an epoch; a longer one goes in parts
+NOTHING: frozenset[str] = frozenset()
+PREDICTION = frozenset({"output"})
+TRAINING = frozenset({"output", "error"})
 # What a user can put right; every other status is a fault of the firmware or of this class.
 USER_STATUS = {StatusCode.TOO_LARGE, StatusCode.OVERFLOW, StatusCode.BAD_GEOMETRY}
 
@@ -65,7 +68,7 @@ class DeviceEngine:
         self._method: Method | None = None
         self._initial: State | None = None
         self._samples: int | None = None  # of the training set that the device holds for the run
-        self._has_errors = False  # whether the trace is of a training step, so that it has errors
+        self._trace: frozenset[str] = NOTHING  # the kinds of tensors that the last step has left
 
     def go_on_with(self, other: "DeviceEngine") -> None:
         """Takes over the device of another engine, which is used no more; a run has to be loaded again."""
@@ -78,7 +81,7 @@ class DeviceEngine:
         self._command_load(describe_run(model, method, state, EPOCH_SAMPLES))
         self._model, self._method, self._initial = model, method, state
         self._samples = None
-        self._has_errors = False
+        self._trace = NOTHING
         for layer in model.network.weighted:
             learns_scores = method.kind.learns_scores
             self._write(TensorCode.WEIGHTS, layer, (model.weights if learns_scores else state.values)[layer])
@@ -115,7 +118,7 @@ class DeviceEngine:
     def predict(self, image: Int8Array) -> int:
         """See `Engine.predict`."""
         self._write_image(image, self._run()[0].network)
-        self._has_errors = False
+        self._trace = PREDICTION
         return PredictResponse.unpack(self.device.command(CommandCode.PREDICT, budget=STEP_SECONDS)).prediction
 
     def state(self) -> State:
@@ -144,8 +147,8 @@ class DeviceEngine:
         shapes = _trace_shapes(network)
         layer, _, kind = aliases.get(name, name).partition(".")
         key = f"{layer}.{kind}"
-        if key not in shapes or (kind == "error" and not self._has_errors):
-            known = f"one of {', '.join([*shapes, *aliases])}, errors only after a training step"
+        if key not in shapes or kind not in self._trace:
+            known = f"one of {', '.join([*shapes, *aliases])}, after a step; errors only after a training step"
             raise InputError.about(f"tensor of {self.name}", expected=known, got=repr(name), do="name one of them")
         code = TensorCode.OUTPUT if kind == "output" else TensorCode.ERROR
         return self._read_array(code, int(layer), shapes[key])
@@ -153,8 +156,12 @@ class DeviceEngine:
     def run_kernel(self, case: KernelCase) -> KernelResult:
         """See `KernelEngine.run_kernel`."""
         check_kernel_case(case)
-        self._model = None
-        self._command_load(describe_kernel(case))
+        model, self._model = self._model, None
+        try:
+            self._command_load(describe_kernel(case))
+        except (InputError, KernelStatus):
+            self._model = model  # refused, so the run is still there
+            raise
         self._write(TensorCode.WEIGHTS, 0, case.weights)
         if case.scores is not None:
             self._write_scores(0, case.scores, case.scored)
@@ -217,6 +224,7 @@ class DeviceEngine:
             )
             correct += answer.correct
             cycles += answer.cycles
+            self._trace = TRAINING
         return Epoch(len(order), correct, self._cycles(cycles))
 
     def evaluate(self) -> int:
@@ -226,7 +234,10 @@ class DeviceEngine:
     def evaluation(self) -> EvaluateResponse:
         """Predicts the whole test set; the device's answer with its cycles."""
         self._dataset()
-        return EvaluateResponse.unpack(self.device.command(CommandCode.EVALUATE, budget=3600.0))
+        answer = EvaluateResponse.unpack(self.device.command(CommandCode.EVALUATE, budget=3600.0))
+        if answer.total:
+            self._trace = PREDICTION
+        return answer
 
     def close(self) -> None:
         """Lets go of the device."""
@@ -258,7 +269,7 @@ class DeviceEngine:
         network = self._run()[0].network
         check_range("label", label, 0, network.classes - 1)
         self._write_image(image, network)
-        self._has_errors = not observe
+        self._trace = PREDICTION if observe else TRAINING
         request = TrainStepRequest(label, int(observe)).pack()
         data = self.device.command(CommandCode.TRAIN_STEP, request, budget=STEP_SECONDS)
         starts = range(TrainStepResponse.size(), len(data), TraceRecord.size())

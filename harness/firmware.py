@@ -21,16 +21,17 @@ from elftools.elf.sections import NoteSection, SymbolTableSection
 
 from priot_hil.reference.errors import InputError
 
-from .clang import require_fuzzing_clang
+from .clang import require_counting_clang, require_fuzzing_clang
 from .paths import ROOT
 
 BoardPreset = Literal["rp2040", "rp2040-gcc"]
-HostPreset = Literal["host", "host-sanitized"]
+HostPreset = Literal["host", "host-sanitized", "host-coverage"]
 FuzzPreset = Literal["fuzz", "fuzz-32"]
 PRESETS: tuple[str, ...] = get_args(BoardPreset) + get_args(HostPreset) + get_args(FuzzPreset)
 
 ZIG_PRESETS = ("rp2040", "host")
 TAIL_LINES = 40
+ALL = "all"
 
 
 class BuildError(InputError):
@@ -92,22 +93,23 @@ Firmware = BoardFirmware | HostFirmware | FuzzFirmware
 
 
 @overload
-def build(preset: BoardPreset, root: Path = ROOT) -> BoardFirmware: ...
+def build(preset: BoardPreset, root: Path = ROOT, target: str = ALL) -> BoardFirmware: ...
 @overload
-def build(preset: HostPreset, root: Path = ROOT) -> HostFirmware: ...
+def build(preset: HostPreset, root: Path = ROOT, target: str = ALL) -> HostFirmware: ...
 @overload
-def build(preset: FuzzPreset, root: Path = ROOT) -> FuzzFirmware: ...
+def build(preset: FuzzPreset, root: Path = ROOT, target: str = ALL) -> FuzzFirmware: ...
 @overload
-def build(preset: str, root: Path = ROOT) -> Firmware: ...
-def build(preset: str, root: Path = ROOT) -> Firmware:
+def build(preset: str, root: Path = ROOT, target: str = ALL) -> Firmware: ...
+def build(preset: str, root: Path = ROOT, target: str = ALL) -> Firmware:
     """Bring a build up to date.
 
     Quiet unless it fails or has to start from nothing. Safe to call from several processes: they take turns.
 
     Args:
-        preset: "rp2040" (pinned compiler), "rp2040-gcc", "host", "host-sanitized", "fuzz" or "fuzz-32", as in
-            firmware/CMakePresets.json.
+        preset: "rp2040" (pinned compiler), "rp2040-gcc", "host", "host-sanitized", "host-coverage", "fuzz" or
+            "fuzz-32", as in firmware/CMakePresets.json.
         root: The checkout; its build lies below ``build/firmware/<preset>``.
+        target: What of it to bring up to date; the rest stays as it was.
 
     Returns:
         What was built, by paths.
@@ -122,7 +124,7 @@ def build(preset: str, root: Path = ROOT) -> Firmware:
     folder = root / "build" / "firmware" / preset
     with _lock(folder.with_name(preset + ".lock")):
         _configure(preset, root, folder)
-        _run([*_cmake(), "--build", "--preset", preset], root, f"the build of preset {preset}")
+        _run([*_cmake(), "--build", "--preset", preset, "--target", target], root, f"the build of preset {preset}")
         if preset in get_args(FuzzPreset):
             return _fuzz(preset, folder)
         return _board(preset, folder) if preset in get_args(BoardPreset) else _host(preset, folder)
@@ -228,7 +230,7 @@ def _host(preset: str, folder: Path) -> HostFirmware:
     found = re.search(r"[0-9a-f]{40}", header)
     assert found, "firmware/tools/source_id.py writes the id in hexadecimal first"
     return HostFirmware(
-        preset="host-sanitized" if preset == "host-sanitized" else "host",
+        preset=next(known for known in get_args(HostPreset) if known == preset),
         build_id=bytes.fromhex(found[0]),
         process=folder / "priot-host",
         library=next(iter(sorted(folder.glob("libpriot.*"))), None),
@@ -270,13 +272,20 @@ def _require_compiler(preset: str) -> None:
         )
     elif preset in get_args(FuzzPreset):
         require_fuzzing_clang(preset)
-    elif preset == "host-sanitized" and not any(map(shutil.which, ("cc", "gcc", "clang"))):
+    elif preset == "host-coverage":
+        require_counting_clang()
+    elif preset == "host-sanitized" and not has_host_compiler():
         raise InputError.about(
             "preset host-sanitized",
             expected="gcc or clang on the PATH",
             got="neither",
             do="install one of them with its sanitizer library, or build preset host, which needs none",
         )
+
+
+def has_host_compiler() -> bool:
+    """Whether this machine has a compiler of its own, which sanitized builds need."""
+    return any(map(shutil.which, ("cc", "gcc", "clang")))
 
 
 def _pinned(package: str) -> str:
@@ -304,6 +313,8 @@ def _configure(preset: str, root: Path, folder: Path) -> None:
     ]
     if preset in get_args(FuzzPreset):
         arguments.append(f"-DCMAKE_C_COMPILER={require_fuzzing_clang(preset)}")
+    elif preset == "host-coverage":
+        arguments.append(f"-DCMAKE_C_COMPILER={require_counting_clang()}")
     versions = {name: importlib.metadata.version(name) for name in ("cmake", "ninja", "ziglang")}
     firmware = root / "firmware"
     settings = [path.read_text() for path in (firmware / "CMakePresets.json", *sorted(firmware.glob("cmake/*")))]

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from .capsule import read_capsule
+from .cases import read_case
 from .devices import open_engine, parse_devices
 from .engines import DeviceEngine
 from .replay import replay
@@ -24,12 +24,12 @@ def replay_capsule(path: Path, devices: str) -> int:
         InputError: The capsule or a device's name is refused.
     """
     names = parse_devices(devices)
-    capsule = read_capsule(path)
+    case = read_case(path)
     status = 0
     for name in names:
         engine = open_engine(name)
         try:
-            divergence = replay(capsule, engine)
+            divergence = replay(case, engine)
         finally:
             if isinstance(engine, DeviceEngine):
                 engine.close()

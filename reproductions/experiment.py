@@ -3,24 +3,20 @@
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from priot_hil.reference.checks import check_range
 from priot_hil.reference.errors import InputError
 from priot_hil.reference.kinds import LossRounding, MethodKind, Selection
 from priot_hil.reference.run import Method
 
+from .claims import Claim, Rule, read_claims
+from .fields import Fields
 from .networks import network
 
 FORMAT = "priot-experiment/1"
 FOLDER = Path(__file__).resolve().parent / "experiments"
 DO = "correct the experiment file"
-KIND_NAMES = {str: "text", int: "a whole number", bool: "true or false", list: "a list", dict: "a table"}
-
-T = TypeVar("T")
-E = TypeVar("E", bound=StrEnum)
 
 
 @dataclass(frozen=True)
@@ -64,6 +60,9 @@ class Experiment:
         baseline: Name of the row that gains are measured from.
         rows: The rows in order.
         quick: Whether this is the short form.
+        rule: How claims are judged; None where there are none.
+        claims: The published claims that the table is held against.
+        sources: The files that say all this, by name; a second one is the table's that the first builds on.
     """
 
     table: str
@@ -83,6 +82,9 @@ class Experiment:
     quick_seeds: tuple[int, ...]
     quick_epochs: int
     quick: bool = False
+    rule: Rule | None = None
+    claims: tuple[Claim, ...] = ()
+    sources: tuple[tuple[str, str], ...] = ()
 
     def shortened(self) -> "Experiment":
         """The `--quick` form: fewer seeds and epochs, all else the same."""
@@ -118,18 +120,57 @@ def read_experiment(table: str, folder: Path = FOLDER) -> Experiment:
     if table not in tables(folder):
         do = "name one of them"
         raise InputError.about("table", expected=f"one of {', '.join(tables(folder))}", got=repr(table), do=do)
-    path = folder / f"{table}.toml"
+    sources = _sources(table, folder)
     try:
-        return _experiment(table, tomllib.loads(path.read_text(encoding="utf-8")))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError, InputError) as error:
-        raise InputError(f"experiment {path}: {error}") from error
+        return parse_experiment(table, sources)
+    except InputError as error:
+        raise InputError(f"experiment {folder / f'{table}.toml'}: {error}") from error
+
+
+def _sources(table: str, folder: Path) -> dict[str, str]:
+    """The text of a table's file and of the one it builds on, by name."""
+    sources: dict[str, str] = {}
+    name = f"{table}.toml"
+    while name not in sources:
+        try:
+            sources[name] = (folder / name).read_text(encoding="utf-8")
+            name = f"{tomllib.loads(sources[name]).get('base', table)}.toml"
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+            raise InputError(f"experiment {folder / name}: {error}") from error
+    return sources
+
+
+def parse_experiment(table: str, sources: Mapping[str, str]) -> Experiment:
+    """Read an experiment from the text of its files.
+
+    Args:
+        table: Its name.
+        sources: The text of the table's own file by its name, and of the file that its `base` names: what the own one
+            does not say is taken from there.
+
+    Returns:
+        The experiment in its full form.
+
+    Raises:
+        InputError: They are not legal.
+    """
+    content: dict[str, Any] = {}
+    left, name = dict(sources), f"{table}.toml"
+    while (text := left.pop(name, None)) is not None:
+        try:
+            content = tomllib.loads(text) | content
+        except tomllib.TOMLDecodeError as error:
+            raise InputError(str(error)) from error
+        name = f"{content.pop('base', '')}.toml"
+    return replace(_experiment(table, content), sources=tuple(sources.items()))
 
 
 def _experiment(table: str, content: dict[str, Any]) -> Experiment:
-    fields = Fields("the file", content)
-    fields.expect_format(FORMAT)
-    quick = Fields("quick", fields.take("quick", dict))
-    baseline = Fields("baseline", fields.take("baseline", dict))
+    fields = Fields("the file", content, DO)
+    if (found := fields.take("format", str)) != FORMAT:
+        raise InputError.about("format", expected=FORMAT, got=repr(found), do=DO)
+    quick = Fields("quick", fields.take("quick", dict), DO)
+    baseline = Fields("baseline", fields.take("baseline", dict), DO)
     experiment = Experiment(
         table=table,
         title=fields.take("title", str),
@@ -148,21 +189,22 @@ def _experiment(table: str, content: dict[str, Any]) -> Experiment:
         quick_seeds=quick.numbers("seeds", 0, 2**32 - 1),
         quick_epochs=quick.number("epochs", 1, 1000),
     )
-    for part in (fields, quick, baseline):
-        part.check_nothing_left()
     network(experiment.network)
     names = [row.name for row in experiment.rows]
     if len(set(names)) != len(names) or not names:
         raise InputError.about("rows", expected="one or more with names of their own", got=names, do=DO)
     if experiment.baseline not in names:
         raise InputError.about("baseline row", expected=f"one of {names}", got=repr(experiment.baseline), do=DO)
-    return experiment
+    rule, claims = read_claims(fields, names)
+    for part in (fields, quick, baseline):
+        part.check_nothing_left()
+    return replace(experiment, rule=rule, claims=claims)
 
 
 def _row(content: Any) -> Row:
     if not isinstance(content, dict):
         raise InputError.about("rows", expected="tables", got=repr(content), do=DO)
-    fields = Fields(f"row {content.get('name', '?')!r}", content)
+    fields = Fields(f"row {content.get('name', '?')!r}", content, DO)
     name, kind = fields.take("name", str), fields.choice("method", MethodKind)
     theta = fields.number("theta", -127, 127) if kind.learns_scores else None
     is_priot_s = kind is MethodKind.PRIOT_S
@@ -171,52 +213,3 @@ def _row(content: Any) -> Row:
     trains = fields.take("trains", bool) if "trains" in content else True
     fields.check_nothing_left()
     return Row(name, kind, trains, theta, percent, selection)
-
-
-class Fields:
-    """A table of the file, whose keys are taken one by one so that what is left over is unknown."""
-
-    def __init__(self, name: str, content: Mapping[str, Any]) -> None:
-        self._name = name
-        self._left = dict(content)
-
-    def expect_format(self, wanted: str) -> None:
-        """Take `format`, and refuse another than `wanted`."""
-        if (found := self.take("format", str)) != wanted:
-            raise InputError.about("format", expected=wanted, got=repr(found), do=DO)
-
-    def take(self, key: str, kind: type[T]) -> T:
-        """Take a value of a type."""
-        got = repr(self._left[key]) if key in self._left else "nothing"
-        value = self._left.pop(key, None)
-        if type(value) is not kind:
-            raise InputError.about(f"{self._name}: {key}", expected=KIND_NAMES[kind], got=got, do=DO)
-        return value
-
-    def number(self, key: str, low: int, high: int) -> int:
-        """Take a whole number in low..high."""
-        value = self.take(key, int)
-        check_range(f"{self._name}: {key}", value, low, high)
-        return value
-
-    def numbers(self, key: str, low: int, high: int) -> tuple[int, ...]:
-        """Take one or more different numbers in low..high."""
-        values = self.take(key, list)
-        for value in values:
-            check_range(f"{self._name}: {key}", value, low, high)
-        if len(set(values)) != len(values) or not values:
-            raise InputError.about(f"{self._name}: {key}", expected="different numbers", got=values, do=DO)
-        return tuple(values)
-
-    def choice(self, key: str, kind: type[E]) -> E:
-        """Take a member of an enumeration by its name."""
-        value = self.take(key, str)
-        if value not in list(kind):
-            raise InputError.about(f"{self._name}: {key}", expected=f"one of {list(map(str, kind))}", got=value, do=DO)
-        return kind(value)
-
-    def check_nothing_left(self) -> None:
-        """Refuse keys that nobody took."""
-        if self._left:
-            got = ", ".join(self._left)
-            raise InputError.about(f"{self._name}: keys", expected="only known ones", got=got, do=DO)

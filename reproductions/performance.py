@@ -1,8 +1,12 @@
 """One run, performed: the task drawn, scales calibrated, then epoch after epoch on every engine in step."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -13,8 +17,10 @@ from priot_hil.reference.run import Method, Model, State, initial_state
 from priot_hil.reference.scales import calibrate, calibration_order, calibration_run
 from priot_hil.reference.streams import order
 
-from .data import Mnist, samples, transfer_task
+from .data import Mnist, TransferTask, samples, transfer_task
+from .files import sha256
 from .plan import Run
+from .probe import PROBE_IMAGES, Counts, Probe
 from .records import DO, EpochRecord, RunRecord, keep, kept
 
 
@@ -24,10 +30,24 @@ class EnginesDiffer(Exception):
 
 @dataclass(frozen=True, eq=False)
 class Material:
-    """What all runs of a table share: the data and the model before transfer."""
+    """What all runs of a table share.
+
+    Attributes:
+        mnist: The data.
+        model: The model before transfer.
+        made: What makes the results, see `provenance.made_by`; goes into each record.
+        machine: Where; goes beside each record.
+    """
 
     mnist: Mnist
     model: Model
+    made: Mapping[str, Any] = field(default_factory=dict)
+    machine: Mapping[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def data_sha256(self) -> dict[str, str]:
+        """The SHA-256 of the bytes of each of the data's arrays."""
+        return {name: sha256(array.tobytes()) for name, array in vars(self.mnist).items()}
 
 
 def perform(
@@ -56,27 +76,50 @@ def perform(
         InputError: The run's file is damaged, or an engine refuses the run.
     """
     model = material.model
+    task = transfer_task(material.mnist, run.angle, run.seed, run.train_samples, run.test_samples)
+    probe = Probe(model, run.method, task.train.take(PROBE_IMAGES))
     earlier = kept(path, run.key)
     if earlier is None:
         state = first_state(run, material, calibrator)
-        scales = None if state.scales is None else {str(i): list(s) for i, s in state.scales.items()}
-        record = RunRecord(run.key, run.description(), scales, sum(w.size for w in model.weights.values()))
+        record = first_record(run, material, task, state, probe.totals(state))
     else:
         record, state = earlier
     if record.trained >= run.epochs:
         return record.upto(run.epochs)
-    task = transfer_task(material.mnist, run.angle, run.seed, run.train_samples, run.test_samples)
+    if material.made not in record.made:
+        record = replace(record, made=(*record.made, dict(material.made)))
     for engine in engines:
         engine.load(model, run.method, state)
         engine.load_data(task.train.images, task.train.labels, task.test.images, task.test.labels)
         check_resumed(engine, record, path)
     for epoch in range(record.trained + 1, run.epochs + 1):
+        begin = time.monotonic()
         visits = order(run.seed, epoch - 1, run.train_samples) if epoch else None
         passes = [None if visits is None else engine.train_epoch(visits) for engine in engines]
-        record = record.extended(measure(run, epoch, engines, passes))
-        keep(path, record, engines[0].state())
+        before, state = state, engines[0].state()
+        record = record.extended(measure(run, epoch, engines, passes, state, probe.count(before, state)))
+        record = replace(record, beside=beside(record, material, time.monotonic() - begin))
+        keep(path, record, state)
         after_epoch()
     return record
+
+
+def first_record(run: Run, material: Material, task: TransferTask, state: State, totals: Counts) -> RunRecord:
+    """The record of a run that has not begun."""
+    drawn = (task.train.images, task.train.labels, task.test.images, task.test.labels)
+    data = {"mnist_sha256": material.data_sha256, "drawn_sha256": sha256(b"".join(part.tobytes() for part in drawn))}
+    scales = None if state.scales is None else {str(i): list(s) for i, s in state.scales.items()}
+    edges = sum(weights.size for weights in material.model.weights.values())
+    return RunRecord(run.key, run.description(), data, (dict(material.made),), scales, edges, totals)
+
+
+def beside(record: RunRecord, material: Material, seconds: float) -> dict[str, Any]:
+    """What stands beside a record after an epoch that took some seconds."""
+    return {
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "seconds": round(record.beside.get("seconds", 0) + seconds, 2),
+        "machine": dict(material.machine),
+    }
 
 
 def first_state(run: Run, material: Material, calibrator: Engine) -> State:
@@ -106,7 +149,14 @@ def check_resumed(engine: DatasetEngine, record: RunRecord, path: Path) -> None:
         raise InputError.about(f"state in {path}", expected=f"CRC-32 {expected}", got=got, do=DO)
 
 
-def measure(run: Run, epoch: int, engines: Sequence[DatasetEngine], passes: Sequence[Epoch | None]) -> EpochRecord:
+def measure(
+    run: Run,
+    epoch: int,
+    engines: Sequence[DatasetEngine],
+    passes: Sequence[Epoch | None],
+    state: State,
+    counts: Counts,
+) -> EpochRecord:
     """Evaluate every engine after an epoch and compare them.
 
     Args:
@@ -114,6 +164,8 @@ def measure(run: Run, epoch: int, engines: Sequence[DatasetEngine], passes: Sequ
         epoch: Epochs trained.
         engines: The engines.
         passes: What each reported of the epoch; None before training.
+        state: The first engine's state.
+        counts: What the probe found in it.
 
     Returns:
         The first engine's figures.
@@ -133,11 +185,11 @@ def measure(run: Run, epoch: int, engines: Sequence[DatasetEngine], passes: Sequ
                     f"{engine.name}; find the first step that differs with `pytest --device={engine.name}`."
                 )
     cycles = next((passed.cycles for passed in passes if passed is not None and passed.cycles is not None), None)
-    pruned = count_pruned(engines[0].state(), run.method)
+    pruned = count_pruned(state, run.method)
     crc, test, train = results[0].values()
     if crc is None or test is None:
         raise TypeError("an engine reported no result")
-    return EpochRecord(epoch, test, train, crc, pruned, cycles)
+    return EpochRecord(epoch, test, train, crc, pruned, cycles, counts)
 
 
 def count_pruned(state: State, method: Method) -> int | None:

@@ -21,6 +21,7 @@ DECIDING_CODE = (
     "reproductions/data.py",
     "reproductions/networks.py",
     "reproductions/performance.py",
+    "reproductions/probe.py",
     "reproductions/rotate.py",
 )
 

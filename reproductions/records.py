@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,11 @@ from priot_hil.harness.files import write_aside
 from priot_hil.reference.errors import InputError
 from priot_hil.reference.run import Shifts, State
 
+from .chain import Entry, read_chain, write_chain
 from .files import pack, unpack
+from .probe import Counts, counts_from_json
 
-FORMAT = "priot-run/1"
+FORMAT = "priot-run/2"
 DO = "delete it and give the same command again"
 
 
@@ -29,6 +31,7 @@ class EpochRecord:
         state_crc: CRC-32 of the state, as `DatasetEngine.state_crc` defines it.
         pruned: Edges whose weight is masked; None for NITI.
         cycles: Processor cycles of the epoch's training steps, where an engine counted them.
+        counts: Saturation, dead units and the size of the update.
     """
 
     epoch: int
@@ -37,6 +40,11 @@ class EpochRecord:
     state_crc: int
     pruned: int | None
     cycles: int | None
+    counts: Counts
+
+    def to_json(self) -> dict[str, Any]:
+        """The record as JSON."""
+        return asdict(self) | {"counts": self.counts.to_json()}
 
 
 @dataclass(frozen=True)
@@ -46,16 +54,24 @@ class RunRecord:
     Attributes:
         key: Of the run.
         run: Its description.
+        data: SHA-256 of the data set's arrays, and of the samples that were drawn from it.
+        made: What made it, see `provenance.made_by`; more than one where an interrupted run was continued by another.
         scales: Static shifts [forward, backward, gradient] by layer; None where they are dynamic.
         edges: Weights of the network.
+        totals: What the epochs' counts are out of.
         epochs: One record for the untrained model, then one an epoch.
+        beside: Times and machine, which may differ where everything else is equal.
     """
 
     key: str
     run: dict[str, Any]
+    data: dict[str, Any]
+    made: tuple[dict[str, Any], ...]
     scales: dict[str, list[int]] | None
     edges: int
+    totals: Counts
     epochs: tuple[EpochRecord, ...] = ()
+    beside: dict[str, Any] = field(default_factory=dict, compare=False)
 
     @property
     def trained(self) -> int:
@@ -84,40 +100,57 @@ class RunRecord:
         return 100 * correct / int(self.run["test_samples"])
 
     def to_json(self) -> dict[str, Any]:
-        """The record as JSON; what was run stands beside what it gave."""
-        given = {"scales": self.scales, "edges": self.edges, "epochs": [asdict(epoch) for epoch in self.epochs]}
-        return {"format": FORMAT, "key": self.key, **self.run, **given}
+        """What is hashed, as JSON; what was run stands beside what it gave."""
+        return {
+            "format": FORMAT,
+            "key": self.key,
+            **self.run,
+            "data": self.data,
+            "made": list(self.made),
+            "scales": self.scales,
+            "edges": self.edges,
+            "totals": self.totals.to_json(),
+            "epochs": [epoch.to_json() for epoch in self.epochs],
+        }
 
 
-def record_from_json(content: dict[str, Any]) -> RunRecord:
+def record_from_json(content: dict[str, Any], beside: dict[str, Any] | None = None) -> RunRecord:
     """Read a record.
 
     Raises:
         KeyError, TypeError, ValueError: It is not one of this format.
     """
     run = dict(content)
-    if run.pop("format") != FORMAT:
-        raise ValueError(f"format is not {FORMAT}")
-    key, scales, edges, epochs = (run.pop(name) for name in ("key", "scales", "edges", "epochs"))
-    return RunRecord(key, run, scales, edges, tuple(EpochRecord(**epoch) for epoch in epochs))
+    if (found := run.pop("format")) != FORMAT:
+        raise ValueError(f"format is {found!r}, not {FORMAT}")
+    names = ("key", "data", "made", "scales", "edges", "totals", "epochs")
+    key, data, made, scales, edges, totals, epochs = (run.pop(name) for name in names)
+    read = tuple(EpochRecord(**epoch | {"counts": counts_from_json(epoch["counts"])}) for epoch in epochs)
+    return RunRecord(key, run, data, tuple(made), scales, edges, counts_from_json(totals), read, beside or {})
 
 
 def write_records(path: Path, records: Iterable[RunRecord]) -> None:
-    """Write records as JSON Lines, one run a line."""
-    write_aside(path, "".join(json.dumps(record.to_json()) + "\n" for record in records))
+    """Write records as a chain, one run a line.
+
+    Raises:
+        InputError: The folder cannot be written.
+    """
+    write_chain(path, [Entry(record.to_json(), record.beside) for record in records])
 
 
 def read_records(path: Path) -> list[RunRecord]:
-    """Read records from JSON Lines.
+    """Read records from a chain.
 
     Raises:
-        InputError: The file is missing, or a line is not a record.
+        InputError: The file is missing, does not hang together, or a line is not a record.
     """
     try:
-        return [record_from_json(json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines()]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        return [record_from_json(entry.body, entry.beside) for entry in read_chain(path)]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        if isinstance(error, InputError):
+            raise
         got = f"{type(error).__name__} {error}"
-        raise InputError.about(f"{path}", expected=f"JSON Lines of {FORMAT}", got=got, do=DO) from error
+        raise InputError.about(f"{path}", expected=f"records ({FORMAT})", got=got, do=DO) from error
 
 
 def keep(path: Path, record: RunRecord, state: State) -> None:
@@ -130,7 +163,7 @@ def keep(path: Path, record: RunRecord, state: State) -> None:
     """
     arrays = {f"v{i}": values for i, values in state.values.items()}
     masks = {f"m{i}": mask for i, mask in (state.scored or {}).items()}
-    meta = json.dumps({"record": record.to_json(), "rng": state.rng})
+    meta = json.dumps({"record": record.to_json(), "beside": record.beside, "rng": state.rng})
     write_aside(path, pack({"meta": np.array(meta), **arrays, **masks}))
 
 
@@ -145,7 +178,7 @@ def kept(path: Path, key: str) -> tuple[RunRecord, State] | None:
         Record and state, or None where there is no file.
 
     Raises:
-        InputError: The file is damaged or another run's.
+        InputError: The file is damaged, of another format, or another run's.
     """
     if not path.exists():
         return None
@@ -153,14 +186,14 @@ def kept(path: Path, key: str) -> tuple[RunRecord, State] | None:
     arrays = unpack(path.read_bytes(), what, DO)
     try:
         meta = json.loads(str(arrays.pop("meta")))
-        record = record_from_json(meta["record"])
+        record = record_from_json(meta["record"], meta.get("beside"))
         values = {int(name[1:]): array for name, array in arrays.items() if name[0] == "v"}
         masks = {int(name[1:]): array for name, array in arrays.items() if name[0] == "m"}
         scales = None if record.scales is None else {int(i): Shifts(*s) for i, s in record.scales.items()}
         state = State(values, int(meta["rng"]), scales, masks or None)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         got = f"{type(error).__name__} {error}"
-        raise InputError.about(what, expected="a record and its state", got=got, do=DO) from error
+        raise InputError.about(what, expected=f"a record ({FORMAT}) and its state", got=got, do=DO) from error
     if record.key != key:
         raise InputError.about(what, expected=f"run {key}", got=f"run {record.key}", do=DO)
     return record, state

@@ -1,17 +1,21 @@
-"""The table: accuracies by row and angle, for the terminal and as Markdown."""
+"""The table of accuracies: cells by row and angle, claims with their verdicts, for the terminal and as Markdown."""
 
-import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-from rich.table import Table
+from rich.console import Console
+from rich.table import Table as TerminalTable
 
-from .experiment import Experiment, Row
-from .plan import Run
-from .records import RunRecord
+from .chain import linked
+from .claims import Measure
+from .experiment import Experiment
+from .intervals import Spread, spread
+from .table import Table
+from .verdicts import Judgement, gains, judge
 
 NOT_RUN = "not run"
 # The only figures of the letter that its abstract gives; its own tables are not repeated here.
 PUBLISHED = "The letter's abstract states 8.08 to 33.75 percentage points of improvement over existing methods."
+CLAIM_COLUMNS = ("claim", "read as", "mean differences", "direction", "range")
 
 
 def header(experiment: Experiment) -> list[str]:
@@ -20,32 +24,30 @@ def header(experiment: Experiment) -> list[str]:
     return ["", *angles, "emulated board"]
 
 
-def body(experiment: Experiment, runs: Sequence[Run], records: Mapping[str, RunRecord]) -> list[list[str]]:
-    """The table's rows.
-
-    Args:
-        experiment: The experiment.
-        runs: All runs of the table.
-        records: Finished ones by key.
-
-    Returns:
-        A list of cells for each row; a cell with an unfinished run says so.
-    """
+def body(table: Table) -> list[list[str]]:
+    """The table's rows: a list of cells for each, one or two lines a cell; one with an unfinished run says so."""
     return [
-        [row.name, *_accuracies(experiment, row, runs, records), _agreement(row, runs, records)]
-        for row in experiment.rows
+        [row.name, *_accuracies(table, row.name), _agreement(table, row.name, row.trains)]
+        for row in table.experiment.rows
     ]
 
 
-def legend(experiment: Experiment, device: str) -> list[str]:
+def claims(table: Table) -> list[list[str]]:
+    """The claims' rows, see `CLAIM_COLUMNS`."""
+    return [_claim(judge(table, claim)) for claim in table.experiment.claims]
+
+
+def legend(table: Table) -> list[str]:
     """What one must know to read the table, a sentence or two a line."""
+    experiment = table.experiment
     task = f"{experiment.train_samples} + {experiment.test_samples} images, {experiment.epochs} epochs, batch 1"
     model = f"{experiment.network} pre-trained upright ({experiment.pretraining})"
     setting = f"{experiment.loss_rounding} loss rounding, mu = {experiment.mu}"
     return [
-        f"{model}; {setting}; {task}; {_seeds(experiment.seeds)}; engine: {device}.",
-        "Accuracy in percent, mean ± standard deviation over the seeds. Best: of the evaluations before training and "
-        f"after each epoch. Gain: best minus the best of {experiment.baseline}, in points, seed by seed.",
+        f"{model}; {setting}; {task}; {_seeds(experiment.seeds)}; engine: {table.device}.",
+        "Accuracy in percent: mean ± standard deviation over the seeds, below it the mean's 95 % confidence interval "
+        "(Student's t). Best: of the evaluations before training and after each epoch. Gain: best minus the best "
+        f"of {experiment.baseline}, in points, seed by seed.",
         "Emulated board: one run of the row went through the firmware on the emulated RP2040 and through the engine on "
         "the host; after every epoch their states and accuracies were equal.",
         PUBLISHED,
@@ -53,62 +55,114 @@ def legend(experiment: Experiment, device: str) -> list[str]:
     ]
 
 
-def terminal_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
-    """The table for a terminal."""
-    table = Table(title=title)
+def rule(table: Table) -> list[str]:
+    """How the claims are judged."""
+    told = table.experiment.rule
+    return (
+        []
+        if told is None
+        else [told.text, f"Rule and thresholds were written on {told.written}. Seen by then: {told.seen}"]
+    )
+
+
+def origin(table: Table, name: str) -> str:
+    """Which records the page was made from."""
+    lines = linked(table.entries())
+    return f"Made from {len(lines) - 1} records; the chain in {name} ends with {lines[-1].sha256}."
+
+
+def terminal_table(
+    title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], numbers: bool = True
+) -> TerminalTable:
+    """The table for a terminal; see `markdown_table`."""
+    shown = TerminalTable(title=title)
     for index, column in enumerate(columns):
-        table.add_column(column, justify="right" if 0 < index < len(columns) - 1 else "left")
+        shown.add_column(column, justify="right" if numbers and 0 < index < len(columns) - 1 else "left")
     for row in rows:
-        table.add_row(*row)
-    return table
+        shown.add_row(*row)
+    return shown
 
 
-def markdown(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], lines: Sequence[str]) -> str:
-    """The table and its legend as Markdown."""
-    align = [":--", *["--:"] * (len(columns) - 2), ":--"]
-    table = [f"| {' | '.join(cells)} |" for cells in (columns, align, *rows)]
-    return "\n".join([f"# {title}", "", *table, "", *(f"{line}\n" for line in lines)])
+def show(table: Table, console: Console) -> None:
+    """Print table, legend and claims."""
+    experiment = table.experiment
+    console.print(terminal_table(experiment.title, header(experiment), body(table)))
+    for line in legend(table):
+        console.print(line, markup=False, highlight=False)
+    if experiment.claims:
+        console.print(terminal_table("Claims", CLAIM_COLUMNS, claims(table), numbers=False))
+        for line in rule(table):
+            console.print(line, markup=False, highlight=False)
 
 
-def _accuracies(experiment: Experiment, row: Row, runs: Sequence[Run], records: Mapping[str, RunRecord]) -> list[str]:
+def markdown(table: Table, name: str) -> str:
+    """The whole page as Markdown: table, legend, claims, and the records that it was made from.
+
+    Args:
+        table: What was run.
+        name: The name of the file with its records.
+    """
+    experiment = table.experiment
+    page = [f"# {experiment.title}", "", *markdown_table(header(experiment), body(table)), ""]
+    page += [f"{line}\n" for line in legend(table)]
+    if experiment.claims:
+        page += ["## Claims", "", *markdown_table(CLAIM_COLUMNS, claims(table), numbers=False), ""]
+        page += [f"{line}\n" for line in (*_sources(experiment), *rule(table))]
+    return "\n".join([*page, origin(table, name), ""])
+
+
+def markdown_table(columns: Sequence[str], rows: Sequence[Sequence[str]], numbers: bool = True) -> list[str]:
+    """A table's lines; columns of numbers, those between the first and the last, stand to the right."""
+    align = [":--", *["--:" if numbers else ":--"] * (len(columns) - 2), ":--"]
+    return [f"| {' | '.join(cell.replace(chr(10), '<br>') for cell in cells)} |" for cells in (columns, align, *rows)]
+
+
+def shown(value: Spread, sign: str = "") -> str:
+    """Mean and deviation, and on a second line the interval."""
+    mean = f"{value.mean:{sign}z.1f}"
+    if value.deviation is None:
+        return mean
+    return f"{mean} ± {value.deviation:.1f}\n{value.low:{sign}z.1f} to {value.high:{sign}z.1f}"
+
+
+def _accuracies(table: Table, row: str) -> list[str]:
     cells = []
-    for angle in experiment.angles:
-        mine = _column(row.name, angle, runs, records)
-        baseline = _column(experiment.baseline, angle, runs, records)
+    baseline = table.experiment.baseline
+    for angle in table.experiment.angles:
+        mine = table.column(row, angle)
         if mine is None:
             cells += [NOT_RUN] * 3
             continue
-        cells += [_spread([record.best for record in mine]), _spread([record.last for record in mine])]
-        if baseline is None:
-            cells.append(NOT_RUN)
-        elif row.name == experiment.baseline:
-            cells.append("")
-        else:
-            gains = [a.best - b.best for a, b in zip(mine, baseline, strict=True)]
-            cells.append(_spread(gains, "+"))
+        cells += [shown(spread([record.best for record in mine])), shown(spread([record.last for record in mine]))]
+        gained = gains(table, row, baseline, angle, Measure.BEST)
+        cells.append("" if row == baseline else NOT_RUN if gained is None else shown(spread(gained), "+"))
     return cells
 
 
-def _column(name: str, angle: int, runs: Sequence[Run], records: Mapping[str, RunRecord]) -> list[RunRecord] | None:
-    """The records of one cell in the order of the seeds, or None if one is missing."""
-    wanted = [run for run in runs if (run.row.name, run.angle) == (name, angle)]
-    if not wanted or any(run.key not in records for run in wanted):
-        return None
-    return [records[run.key] for run in wanted]
-
-
-def _agreement(row: Row, runs: Sequence[Run], records: Mapping[str, RunRecord]) -> str:
+def _agreement(table: Table, row: str, trains: bool) -> str:
     """Whether a run of the row went through two engines; a difference never gets as far as the table."""
-    for run in runs:
-        if run.row.name == row.name and len(run.devices) > 1 and run.key in records:
-            trained = records[run.key].trained
-            return f"equal, {trained} epochs" if trained else "equal, untrained"
+    for cell in table.cells:
+        record = table.records.get(cell) if cell.row == row else None
+        if record is not None and len(record.run["devices"]) > 1:
+            return f"equal, {record.trained} epochs" if trains else "equal, untrained"
     return NOT_RUN
 
 
-def _spread(values: Sequence[float], sign: str = "") -> str:
-    mean = f"{statistics.mean(values):{sign}.1f}"
-    return mean if len(values) == 1 else f"{mean} ± {statistics.stdev(values):.1f}"
+def _claim(judgement: Judgement) -> list[str]:
+    claim, means = judgement.claim, [each.mean for each in judgement.differences]
+    if not means:
+        differences = NOT_RUN
+    elif len(means) <= 2:
+        differences = "\n".join(shown(each, "+") for each in judgement.differences)
+    else:
+        differences = f"{min(means):+z.1f} to {max(means):+z.1f}"
+    return [claim.text, claim.reading, differences, judgement.direction, judgement.range or "none given"]
+
+
+def _sources(experiment: Experiment) -> list[str]:
+    """Where each claimed sentence stands, told once."""
+    told = {claim.text: claim.source for claim in reversed(experiment.claims)}
+    return [f"“{text}”: {told[text]}." for text in dict.fromkeys(claim.text for claim in experiment.claims)]
 
 
 def _seeds(seeds: Sequence[int]) -> str:

@@ -14,6 +14,7 @@ from priot_hil.harness.device import RESET_BY_FAULT, LinkDevice
 from priot_hil.harness.devices import find_device, open_engine
 from priot_hil.harness.engines import DeviceEngine
 from priot_hil.harness.errors import DeviceRestarted, LinkLost
+from priot_hil.harness.firmware import build
 from priot_hil.harness.protocol import MAX_RUN_EPOCHS, ResultRecord
 from priot_hil.reference.checks import check_range
 from priot_hil.reference.errors import InputError
@@ -24,6 +25,7 @@ from .data import load_mnist, transfer_task
 from .experiment import Experiment, read_experiment
 from .performance import EnginesDiffer, Material, first_state, perform
 from .plan import Run, code_fingerprint, plan
+from .provenance import machine, made_by
 from .records import RunRecord, write_records
 from .runner import default_console
 
@@ -73,7 +75,10 @@ def run_epochs(
             tell(f"{device}: stopped in epoch {now.epoch} of {now.epochs}." if now.is_running else f"{device} is idle.")
             return
         material = Material(
-            load_mnist(say=tell), committed_checkpoint(experiment.network, experiment.pretraining).model
+            load_mnist(say=tell),
+            committed_checkpoint(experiment.network, experiment.pretraining).model,
+            made_by({HOST: build("host").build_id.hex(), opened.name: opened.device.hello.build_id.hex()}),
+            machine(),
         )
         sha256 = committed_sums()[f"{experiment.network}_{experiment.pretraining}.npz"]
         (run,) = plan(experiment, HOST, None, sha256, code_fingerprint())

@@ -4,7 +4,7 @@ import os
 import re
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -21,7 +21,10 @@ from .data import Mnist, load_mnist
 from .experiment import Experiment, read_experiment
 from .plan import Run, code_fingerprint, plan
 from .progress import reporting
-from .records import RunRecord, kept, write_records
+from .provenance import machine, made_by
+from .published import Published, read_published
+from .records import RunRecord, kept
+from .table import Cell, Table
 from .workers import MaterialLoader, perform_all
 
 RESULTS = Path("results")
@@ -35,6 +38,7 @@ def reproduce(
     device: str = HOST,
     out: Path | None = None,
     jobs: int | None = None,
+    published: Path | None = None,
     console: Console | None = None,
 ) -> list[RunRecord]:
     """Perform a table's runs and report them: on the terminal, as Markdown and as JSON Lines.
@@ -48,27 +52,39 @@ def reproduce(
         device: The engine that all runs go through.
         out: Folder of the results; None for ``results/<table>`` here.
         jobs: Processes; None for one a core.
+        published: A file with published accuracies to compare with, see `published.read_published`.
         console: Where progress and table go; None for standard output.
 
     Returns:
         The records in the table's order.
 
     Raises:
-        InputError: No such table or device; or the data, a checkpoint or a kept run is not to be had or damaged.
+        InputError: No such table or device, or a bad file of published accuracies; or the data, a checkpoint or a kept
+            run is not to be had or damaged.
         EnginesDiffer: Two engines disagree.
         KeyboardInterrupt: Ctrl-C; what was done is kept and reported first.
     """
     experiment = read_experiment(table)
     experiment = experiment.shortened() if quick else experiment
     check_device(device)
+    letter = None if published is None else read_published(published, experiment)
     console = console or default_console()
+    loader = material_loader(experiment, console)
+    runs = plan(experiment, device, BOARD if device == HOST else HOST, loader.sha256, code_fingerprint())
+    out = RESULTS / table if out is None else out
+    return Reproduction(experiment, runs, loader, out, device, HOST, jobs or cores(), console, letter).perform()
+
+
+def material_loader(experiment: Experiment, console: Console) -> MaterialLoader:
+    """How workers come by an experiment's data and model, both of which are fetched and checked here first.
+
+    Raises:
+        InputError: One of them is not to be had.
+    """
     committed_checkpoint(experiment.network, experiment.pretraining)
     load_mnist(say=partial(console.print, markup=False, highlight=False, soft_wrap=True))
     checkpoint = f"{experiment.network}_{experiment.pretraining}.npz"
-    loader = MaterialLoader(load_cached_mnist, COMMITTED / checkpoint, committed_sums()[checkpoint])
-    runs = plan(experiment, device, BOARD if device == HOST else HOST, loader.sha256, code_fingerprint())
-    out = RESULTS / table if out is None else out
-    return Reproduction(experiment, runs, loader, out, device, HOST, jobs or cores(), console).perform()
+    return MaterialLoader(load_cached_mnist, COMMITTED / checkpoint, committed_sums()[checkpoint])
 
 
 @dataclass(frozen=True)
@@ -84,6 +100,7 @@ class Reproduction:
         calibrator: The engine that finds static scales; they are the same integers on every one, so the fastest.
         jobs: Worker processes.
         console: Where progress and table go.
+        published: Accuracies to compare with.
     """
 
     experiment: Experiment
@@ -94,6 +111,7 @@ class Reproduction:
     calibrator: str
     jobs: int
     console: Console
+    published: Published | None = None
 
     def perform(self) -> list[RunRecord]:
         """Perform the runs that are not kept yet, and report all; see `reproduce`."""
@@ -130,14 +148,17 @@ class Reproduction:
     def perform_left(self, left: dict[Run, int], records: dict[str, RunRecord]) -> None:
         """Perform runs and add their records."""
         # The firmware is built once, here, not by every worker; and what cannot be opened is told before work begins.
+        builds = {}
         for name in sorted({self.calibrator, *(name for run in left for name in run.devices)}):
             engine = open_engine(name)
             if isinstance(engine, DeviceEngine):
+                builds[name] = engine.device.hello.build_id.hex()
                 engine.close()
+        loader = replace(self.loader, made=made_by(builds), machine=machine())
         jobs = min(self.jobs, len(left), self.boards())
         with reporting(self.console, len(left), sum(left.values())) as reporter:
             performed = perform_all(
-                list(left), self.loader, self.kept_runs, self.calibrator, jobs, reporter.epochs, reporter.lost
+                list(left), loader, self.kept_runs, self.calibrator, jobs, reporter.epochs, reporter.lost
             )
             with closing(performed):
                 for run, record in performed:
@@ -154,13 +175,16 @@ class Reproduction:
         experiment = self.experiment
         form = ["quick"] if experiment.quick else []
         name = "-".join([experiment.table, *form, *([file_name(self.device)] if self.device != HOST else [])])
-        columns, rows = report.header(experiment), report.body(experiment, self.runs, records)
-        lines = report.legend(experiment, self.device)
-        write_records(self.out / f"{name}.jsonl", self.in_order(records))
-        write_aside(self.out / f"{name}.md", report.markdown(experiment.title, columns, rows, lines))
-        self.console.print(report.terminal_table(experiment.title, columns, rows))
-        for line in (*lines, f"Written: {self.out / name}.md and {name}.jsonl"):
-            self.console.print(line, markup=False, highlight=False)
+        table = Table(experiment, self.device, {cell(run): records[run.key] for run in self.runs if run.key in records})
+        table.write(self.out / f"{name}.jsonl")
+        write_aside(self.out / f"{name}.md", report.markdown(table, f"{name}.jsonl"))
+        report.show(table, self.console)
+        if self.published is not None:
+            page = self.published.page(table)
+            write_aside(self.out / f"{name}-published.md", page)
+            self.console.print(page, markup=False, highlight=False, soft_wrap=True)
+        written = f"Written: {self.out / name}.md and {name}.jsonl"
+        self.console.print(written, markup=False, highlight=False, soft_wrap=True)
 
     def in_order(self, records: dict[str, RunRecord]) -> list[RunRecord]:
         """The records there are, in the order of the runs."""
@@ -170,6 +194,11 @@ class Reproduction:
     def kept_runs(self) -> Path:
         """The folder of the runs' files."""
         return self.out / "runs"
+
+
+def cell(run: Run) -> Cell:
+    """The cell of the table that a run fills."""
+    return Cell(run.row.name, run.angle, run.seed)
 
 
 def load_cached_mnist() -> Mnist:

@@ -4,14 +4,15 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from multiprocessing.queues import SimpleQueue
 from multiprocessing.sharedctypes import Synchronized
 from multiprocessing.synchronize import Event
 from pathlib import Path
+from typing import Any
 
 from .checkpoint import read_checkpoint
 from .data import Mnist
@@ -35,15 +36,19 @@ class MaterialLoader:
         load_mnist: Gives the data; must be found again by name in another process.
         checkpoint: The file of the model.
         sha256: Its sum.
+        made: What makes the results, see `Material`.
+        machine: Where.
     """
 
     load_mnist: Callable[[], Mnist]
     checkpoint: Path
     sha256: str
+    made: Mapping[str, Any] = field(default_factory=dict)
+    machine: Mapping[str, Any] = field(default_factory=dict)
 
     def load(self) -> Material:
         """Load both."""
-        return Material(self.load_mnist(), read_checkpoint(self.checkpoint, self.sha256).model)
+        return Material(self.load_mnist(), read_checkpoint(self.checkpoint, self.sha256).model, self.made, self.machine)
 
 
 class Worker:

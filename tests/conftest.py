@@ -1,8 +1,15 @@
 """Hypothesis profiles: how many cases each property gets."""
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 # An emulated board is slower than a function call and its speed says nothing about its correctness: no deadlines.
-settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
+# Explaining a failure by the lines it ran says nothing about firmware.
+settings.register_profile(
+    "default",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    print_blob=True,
+    phases=set(Phase) - {Phase.explain},
+)
 settings.register_profile("thorough", settings.get_profile("default"), max_examples=1000)
 settings.load_profile("default")

@@ -6,13 +6,17 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
-from equivalence.cases import expect_equal
 
-from priot_hil.harness.capsule import Mode, read_capsule, write_capsule
-from priot_hil.harness.compare import Difference, Divergence, Mismatch
+from priot_hil.harness.capsule import Expected, Mode, read_capsule, write_capsule
+from priot_hil.harness.capsule_kernel import KernelCapsule
+from priot_hil.harness.cases import size_of
+from priot_hil.harness.failures import keep
 from priot_hil.harness.paths import ROOT
-from priot_hil.harness.strategies import Run
+from priot_hil.reference.engine import KernelCase
+from priot_hil.reference.kinds import MethodKind
+from priot_hil.reference.network import Linear
 
 GOLDEN = ROOT / "tests" / "capsules" / "golden" / "011_priot_s.npz"
 
@@ -90,21 +94,20 @@ def test_replay_of_altered_expectations(tmp_path: Path) -> None:
         assert f"tensor logits, [i=1]\n    expected {int(logits[0, 1])}   {engine} {right}\n" in result.stdout
 
 
-def test_a_failing_case_replays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the equivalence suite writes on a divergence is the run; where the bug is mended, it is equal."""
-    golden = read_capsule(GOLDEN)
-    run = Run(golden.model, golden.method, golden.state, golden.images, golden.labels)
-    divergence = Divergence("host", 0, "layer 0", "output", Difference((0,), 1, 2))
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(Mismatch, match="first divergence at step 0, layer 0") as caught:
-        expect_equal(divergence, run, "runs")
-    (path,) = (tmp_path / "failures").iterdir()
-    assert f"replay:  ./run invoke replay --capsule failures/{path.name} --device host" in caught.value.__notes__
-    written = read_capsule(path)
-    assert (written.mode, len(written.images), written.expected.has_results) == (Mode.TRAIN, len(run.images), False)
-    result = invoke("replay", "--capsule", path, "--device", "host")
+@pytest.mark.parametrize("golden", [True, False], ids=["run", "stage"])
+def test_replay_of_what_a_failure_left(tmp_path: Path, golden: bool) -> None:
+    """The command of the message, for a run and for a single stage; where the bug is mended, it is equal."""
+    one = np.ones(1, np.int8)
+    stage = KernelCase(
+        Linear(1, 1), (), (1,), MethodKind.NITI_DYNAMIC, None, one.reshape(1, 1), None, None, one, one, None
+    )
+    case = replace(read_capsule(GOLDEN), mode=Mode.TRAIN, expected=Expected()) if golden else KernelCapsule(stage)
+    said, command = keep(case, tmp_path, "host")
+    (path,) = tmp_path.iterdir()
+    assert said == f"capsule: {path}  ({size_of(case)})"
+    assert command == f"replay:  ./run invoke replay --capsule {path} --device host"
+    result = invoke(*command.split()[3:])
     assert (result.returncode, result.stdout) == (0, "host: equal\n")
-    expect_equal(None, run, "runs")
 
 
 def test_doctor() -> None:

@@ -6,7 +6,8 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from priot_hil.harness.clang import tool_beside
+from priot_hil.harness.coverage.counts import Counts, read_counts
+from priot_hil.harness.paths import ROOT
 
 ROOMS = ("link", "engine")
 
@@ -33,34 +34,22 @@ def measure(clang: Path, program: Path, corpus: Path) -> Coverage | None:
     Returns:
         The lines of each source of ROOMS; None where llvm-cov or llvm-profdata is missing.
     """
-    profdata, cov = tool_beside(clang, "llvm-profdata"), tool_beside(clang, "llvm-cov")
-    if profdata is None or cov is None:
-        return None
     with tempfile.TemporaryDirectory() as folder:
-        raw, merged = Path(folder) / "raw", Path(folder) / "merged"
+        raw = Path(folder) / "raw"
         environment = os.environ | {"LLVM_PROFILE_FILE": str(raw)}
         command = [str(program), "-runs=0", f"-artifact_prefix={folder}/", str(corpus)]
         subprocess.run(command, env=environment, capture_output=True, check=True)
-        subprocess.run([profdata, "merge", "-o", merged, raw], capture_output=True, check=True)
-        export = [str(cov), "export", "-format=lcov", f"-instr-profile={merged}", str(program)]
-        return parse(subprocess.run(export, capture_output=True, text=True, check=True).stdout)
+        counts = read_counts(clang, program, [raw], ROOT / "firmware", ROOMS)
+        return None if counts is None else lines_of(counts)
 
 
-def parse(lcov: str) -> Coverage:
-    """Reads lcov's text: `SF:` names a source, `DA:line,times` counts a line."""
-    counts: dict[str, dict[int, int]] = {}
-    lines: dict[int, int] = {}
-    for text in lcov.splitlines():
-        field, _, value = text.partition(":")
-        if field == "SF":
-            path, lines = Path(value), {}
-            if path.parent.name in ROOMS and path.suffix == ".c":
-                counts[f"{path.parent.name}/{path.name}"] = lines
-        elif field == "DA":
-            number, times = value.split(",")[:2]
-            lines[int(number)] = int(times)
-    found = {}
-    for name in sorted(counts, reverse=True):
-        missed = tuple(number for number, times in sorted(counts[name].items()) if times == 0)
-        found[name] = Lines(len(counts[name]), missed)
-    return found
+def lines_of(counts: Counts) -> Coverage:
+    """The lines of each `.c`, of link first."""
+    times: dict[str, dict[int, int]] = {}
+    for place, count in counts.items():
+        if not place.outcome and place.file.endswith(".c"):
+            times.setdefault(place.file, {})[place.line] = count
+    return {
+        name: Lines(len(times[name]), tuple(line for line, count in sorted(times[name].items()) if count == 0))
+        for name in sorted(times, reverse=True)
+    }

@@ -116,7 +116,7 @@ def reference() -> ReferenceEngine:
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Brings another board where the last test lost its own; where there is none, says so and ends the test."""
-    station = _station(item)
+    station = station_of(item)
     if station is None or station.engine is None:
         return  # the fixture opens it
     reason = None
@@ -134,7 +134,7 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Says what a test ran on, names the transcript of a failure, and gives up a device that was lost."""
     report = yield
-    station = _station(item)
+    station = station_of(item)
     if station is None or station.engine is None or station.is_lost:
         return report
     if call.when == "setup":
@@ -163,6 +163,7 @@ def described(engine: OpenedEngine) -> list[tuple[str, str]]:
     return found
 
 
-def _station(item: pytest.Item) -> Station | None:
+def station_of(item: pytest.Item) -> Station | None:
+    """The place of the device that a test runs on; None where it takes no engine."""
     device = device_of(item)
     return None if device is None else item.config.stash[STATIONS_KEY][device]

@@ -40,7 +40,13 @@ class Run(NamedTuple):
 
 
 @st.composite
-def runs(draw: st.DrawFn, kinds: Sequence[MethodKind] = tuple(MethodKind), sizes: Sizes = USUAL, steps: int = 4) -> Run:
+def runs(
+    draw: st.DrawFn,
+    kinds: Sequence[MethodKind] = tuple(MethodKind),
+    sizes: Sizes = USUAL,
+    steps: int = 4,
+    network: Network | None = None,
+) -> Run:
     """A legal run of 1 to `steps` samples: any method, either loss rounding, dynamic or static shifts, also wild.
 
     Shrinks to one step of the first method on a linear layer with two weights.
@@ -50,9 +56,10 @@ def runs(draw: st.DrawFn, kinds: Sequence[MethodKind] = tuple(MethodKind), sizes
         kinds: The methods to draw from.
         sizes: Bounds of the network.
         steps: Most samples of a run.
+        network: The one to train; None for any.
     """
     method = draw(methods(kinds))
-    network = draw(networks(sizes))
+    network = network or draw(networks(sizes))
     shapes = {i: network.weight_shape(i) for i in network.weighted}
     weights = {i: draw(int8_arrays(shape)) for i, shape in shapes.items()}
     exponents = {i: draw(st.sampled_from(EXPONENTS)) for i in shapes}

@@ -1,6 +1,7 @@
 """A host process that speaks the link on its standard input and output."""
 
 import os
+import re
 import selectors
 import subprocess
 import tempfile
@@ -8,11 +9,13 @@ import time
 from pathlib import Path
 from typing import IO, Final
 
-from priot_hil.harness.errors import LinkLost
+from priot_hil.harness.errors import DeviceFault, LinkLost
 
 _CHUNK: Final = 65536
 _ERROR_TAIL: Final = 2000
+_REPORT_LINES: Final = 12  # of a sanitizer: what, where, and the innermost calls
 _LEAVE_SECONDS: Final = 2.0
+_SANITIZER: Final = re.compile(r"runtime error: |(ERROR|SUMMARY): \w+Sanitizer: ")
 
 
 class ProcessTransport:
@@ -40,6 +43,7 @@ class ProcessTransport:
 
         Raises:
             LinkLost: the process ended, or took no more bytes before the deadline.
+            DeviceFault: a sanitizer ended it.
         """
         stdin = self._running.stdin
         assert stdin is not None
@@ -59,6 +63,7 @@ class ProcessTransport:
 
         Raises:
             LinkLost: the process ended.
+            DeviceFault: a sanitizer ended it.
         """
         stdout = self._running.stdout
         assert stdout is not None
@@ -122,8 +127,11 @@ class ProcessTransport:
             raise LinkLost(f"{self.name}: closed; open it again.")
         return self._process
 
-    def _lost(self) -> LinkLost:
-        """Say how the process ended; its standard error is complete once it has."""
+    def _lost(self) -> LinkLost | DeviceFault:
+        """Say how the process ended; its standard error is complete once it has.
+
+        A sanitizer's report is a verdict on the firmware, not on the line.
+        """
         process, errors = self._running, self._errors
         try:
             ended = f"ended with status {process.wait(_LEAVE_SECONDS)}"
@@ -131,8 +139,13 @@ class ProcessTransport:
             ended = "closed its output but still runs"
         said = ""
         if errors is not None:
-            errors.seek(max(0, errors.seek(0, os.SEEK_END) - _ERROR_TAIL))
+            errors.seek(0)
             said = errors.read().decode(errors="replace").strip()
+        if found := _SANITIZER.search(said):
+            begin = said.rfind("\n", 0, found.start()) + 1
+            report = "\n".join(said[begin:].splitlines()[:_REPORT_LINES])
+            return DeviceFault(f"{self.name}: a sanitizer stopped the firmware:\n{report}")
+        said = said[-_ERROR_TAIL:]
         return LinkLost(f"{self.name}: the process {ended}" + (f":\n{said}" if said else "."))
 
 

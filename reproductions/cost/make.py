@@ -1,7 +1,6 @@
 """`reproduce --table cost`: the table of costs, from the data to the last cell."""
 
 import json
-import platform
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -24,6 +23,7 @@ from ..data import load_mnist
 from ..files import sha256
 from ..performance import Material
 from ..plan import DECIDING_CODE, code_fingerprint
+from ..provenance import PACKAGES, git_state, machine
 from ..runner import HOST, RESULTS, check_device, default_console, file_name
 from . import report
 from .bed import Bed, make_bed, open_cycle_counter
@@ -41,7 +41,6 @@ CODE = (
     "harness/emulator/shim/*.[ch]",
     *(f"reproductions/cost/{name}.py" for name in ("bed", "memory", "phases", "rows", "scales")),
 )
-VERSIONS = ("ziglang", "unicorn", "numpy")
 
 Costs = TypeVar("Costs", tuple[RowCost, ...], tuple[ScalesCost, ...])
 
@@ -140,11 +139,7 @@ class CostTable:
             programs=tuple(program(name, image, DebugInfo(image.debug)) for name, image in images.items()),
             device=self.device,
             counted=counted[0] if counted else (),
-            machine={
-                "processor": platform.processor() or platform.machine(),
-                "system": platform.platform(),
-                "python": platform.python_version(),
-            },
+            made={"git": git_state(), "machine": machine()},
         )
         write_aside(self.out / f"{self.name}.json", record.content())
         write_aside(self.out / f"{self.name}.md", report.markdown(record))
@@ -177,7 +172,7 @@ class CostTable:
             "build_id": {"ram": ram.build_id.hex(), "flash": flash.build_id.hex()},
             "elf_sha256": {"ram": sha256(ram.elf.read_bytes()), "flash": sha256(flash.elf.read_bytes())},
             "code_sha256": code_fingerprint(patterns=CODE),
-            "versions": {name: version(name) for name in VERSIONS},
+            "versions": {name: version(name) for name in PACKAGES},
         }
 
     def _row(self, row: str, device: str, done: Callable[[], None]) -> tuple[RowCost, ...]:

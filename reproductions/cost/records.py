@@ -31,7 +31,7 @@ class CostRecord:
         programs: The two images.
         device: Another device that counted too, or None.
         counted: The rows by that device.
-        machine: Where this was made; decides nothing.
+        made: The checkout's state and the machine, which decide no figure.
     """
 
     title: str
@@ -43,10 +43,10 @@ class CostRecord:
     programs: tuple[Program, ...]
     device: str | None
     counted: tuple[RowCost, ...]
-    machine: dict[str, str]
+    made: dict[str, Any]
 
     def content(self) -> str:
-        """The text of its file; but for the machine the same whenever the same is measured."""
+        """The text of its file; but for `made` the same whenever the same is measured."""
         return json.dumps({"format": FORMAT, **asdict(self)}, indent=1) + "\n"
 
 
@@ -70,7 +70,7 @@ def read_record(path: Path) -> CostRecord:
             programs=tuple(Program(**image) for image in content["programs"]),
             device=content["device"],
             counted=rows_from_json(content["counted"]),
-            machine=content["machine"],
+            made=content["made"],
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         got = f"{type(error).__name__} {error}"

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from priot_hil.reference.errors import InputError
 
-from ..experiment import FOLDER, Experiment, Fields, Row, read_experiment
+from ..experiment import FOLDER, Experiment, Row, read_experiment
+from ..fields import Fields
 
 TABLE = "cost"
 FORMAT = "priot-cost/1"
@@ -66,7 +67,7 @@ def read_setting(path: Path = FOLDER / f"{TABLE}.toml") -> CostSetting:
 
 
 def _setting(fields: Fields) -> CostSetting:
-    fields.expect_format(FORMAT)
+    fields.text("format", [FORMAT])
     experiment = read_experiment(fields.take("setting", str))
     quick = Fields("quick", fields.take("quick", dict))
     setting = CostSetting(

@@ -23,7 +23,7 @@ def copy_firmware(to: Path) -> Path:
 
 def test_unknown_preset_is_refused() -> None:
     """A preset that is none is answered with the ones there are."""
-    known = "rp2040 or rp2040-gcc or host or host-sanitized or fuzz or fuzz-32"
+    known = "rp2040 or rp2040-gcc or host or host-sanitized or host-coverage or fuzz or fuzz-32"
     with pytest.raises(InputError, match=f"{known}, got 'rp2350'"):
         build("rp2350")
 

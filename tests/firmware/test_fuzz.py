@@ -6,17 +6,17 @@ from pathlib import Path
 import pytest
 
 from priot_hil.harness.clang import find_fuzzing_clang, require_fuzzing_clang
+from priot_hil.harness.coverage.counts import parse
 from priot_hil.harness.firmware import HostFirmware, build
 from priot_hil.harness.fuzz.campaign import CAPSULES, FINDS, fuzz, search
-from priot_hil.harness.fuzz.coverage import Lines, parse
+from priot_hil.harness.fuzz.coverage import Lines, lines_of
 from priot_hil.harness.fuzz.dictionary import dictionary
 from priot_hil.harness.fuzz.records import Record, Way, pack, unpack
 from priot_hil.harness.fuzz.replay import PromiseBroken, replay_commands, replay_frames
 from priot_hil.harness.fuzz.seeds import write_seeds
+from priot_hil.harness.planting import Change, FirmwareCopy
 from priot_hil.harness.protocol import CommandCode
 from priot_hil.reference.errors import InputError
-
-from .test_build import copy_firmware
 
 needs_fuzzer = pytest.mark.skipif(find_fuzzing_clang("fuzz") is None, reason="no clang with libFuzzer on the PATH")
 SECONDS = 60
@@ -128,7 +128,8 @@ def test_wrong_options_are_refused(options: tuple[int, str, str], said: str) -> 
 def test_lines_are_counted_by_source() -> None:
     """Lines of link and engine by source, with those that nothing reached; other rooms are left out."""
     lcov = "SF:/a/link/x.c\nDA:1,5\nDA:2,0\nend_of_record\nSF:/a/kernels/y.c\nDA:1,0\nend_of_record\n"
-    assert parse(lcov) == {"link/x.c": Lines(2, (2,))}
+    counts = parse(lcov, {"data": [{"functions": [], "files": []}]}, {"link/x.c": ["int x;", "int y;"]})
+    assert lines_of(counts) == {"link/x.c": Lines(2, (2,))}
 
 
 @pytest.mark.slow
@@ -136,14 +137,11 @@ def test_lines_are_counted_by_source() -> None:
 def test_fuzzer_finds_planted_bugs(host: HostFirmware, tmp_path: Path) -> None:
     """A missing check, a request that is too short, a state that is not kept: each found within seconds."""
     assert host.library is not None
-    root = copy_firmware(tmp_path / "copy")
+    copy = FirmwareCopy(tmp_path / "copy")
+    copy.refresh()
     for what, (target, name, clean, broken, seen) in PLANTED.items():
-        source = root / "firmware" / name
-        text = source.read_text()
-        assert clean in text
-        source.write_text(text.replace(clean, broken))
-        firmware = build("fuzz", root=root)
-        source.write_text(text)
+        with copy.planted(Change(name, clean, broken)):
+            firmware = build("fuzz", root=copy.root)
         folders = {each: tmp_path / what / each for each in ("frames", "commands")}
         write_seeds(host.library, CAPSULES, folders)
         campaign = search(firmware, target, folders[target], SECONDS, minimise_seconds=0)

@@ -1,15 +1,18 @@
 """A small run of each method, and the devices whose own behaviour is tested, whatever `--device` says."""
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
 from priot_hil.harness.compare import compare_step
 from priot_hil.harness.device import LibraryDevice, LinkDevice
-from priot_hil.harness.devices import open_emulator, open_process
+from priot_hil.harness.devices import open_emulator, open_engine, open_process
 from priot_hil.harness.engines import DeviceEngine
 from priot_hil.harness.example import STEPS, example_run
 from priot_hil.harness.firmware import build
+from priot_hil.harness.plugin.options import DEVICES_KEY
+from priot_hil.harness.plugin.selection import id_of
 from priot_hil.harness.protocol import DatasetRecord
 from priot_hil.harness.strategies import Run
 from priot_hil.reference.reference_engine import ReferenceEngine
@@ -24,9 +27,9 @@ def make_run() -> Callable[[MethodKind], Run]:
     return example_run
 
 
-def open_small_host() -> DeviceEngine:
+def open_small_host(library: Path | None = None) -> DeviceEngine:
     """The library with a small arena."""
-    library = build("host").library
+    library = library or build("host").library
     assert library is not None
     return DeviceEngine(LibraryDevice(library, SMALL_ARENA))
 
@@ -34,10 +37,39 @@ def open_small_host() -> DeviceEngine:
 OPEN = {"host": open_small_host, "process": open_process, "board": open_emulator}
 
 
-@pytest.fixture(scope="session", params=OPEN)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Gives the fixtures below the firmware that `--device` names by its files, in place of this build's."""
+    chosen = {mark.args[0] for mark in metafunc.definition.iter_markers("parametrize")}
+    devices: tuple[str, ...] = metafunc.config.stash[DEVICES_KEY]
+    files = [name for name in devices if name.partition(":")[0] in ("library", "image")]
+    ids = [id_of(name) for name in files]
+    for fixture, scope in {"device_engine": "session", "fresh_engine": "function"}.items():
+        if fixture in metafunc.fixturenames and fixture not in chosen:
+            metafunc.parametrize(fixture, files or OPEN, ids=ids or list(OPEN), indirect=True, scope=scope)
+
+
+def open_kind(name: str) -> DeviceEngine:
+    """One of OPEN, or firmware by its file; a library as small as the host's."""
+    form, _, path = name.partition(":")
+    if form == "library":
+        return open_small_host(Path(path))
+    opened = OPEN[name]() if name in OPEN else open_engine(name)
+    assert isinstance(opened, DeviceEngine)
+    return opened
+
+
+@pytest.fixture(scope="session")
 def device_engine(request: pytest.FixtureRequest) -> Iterator[DeviceEngine]:
-    """The engine without a link, behind one, and in the board's own image on the emulator."""
-    opened = OPEN[request.param]()
+    """The engine without a link, behind one, and in the board's own image on the emulator; or firmware by its file."""
+    opened = open_kind(request.param)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def fresh_engine(request: pytest.FixtureRequest) -> Iterator[DeviceEngine]:
+    """The same, just started."""
+    opened = open_kind(request.param)
     yield opened
     opened.close()
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from priot_hil.harness.capsule import CapsuleError, Expected, Mode, check_capsule, read_capsule, write_capsule
+from priot_hil.harness.capsule import Expected, Mode, check_capsule, read_capsule, write_capsule
+from priot_hil.harness.capsule_archive import CapsuleError
 from priot_hil.reference.errors import InputError
 from priot_hil.reference.network import Flatten, Linear, Network, Relu
 from priot_hil.reference.run import LossRounding
@@ -127,13 +128,14 @@ ILLEGAL = {
     "meta a list": (lambda a: a | {"meta": np.array("[]")}, "meta: expected a JSON object"),
     "meta deep": (lambda a: a | {"meta": np.array("[" * 100000)}, "meta: expected JSON"),
     "meta double key": (lambda a: a | {"meta": np.array('{"rng": 1, "rng": 2}')}, "each key once"),
-    "format": (with_meta(format="priot-capsule/2"), "format: expected 'priot-capsule/1', got 'priot-capsule/2'"),
+    "format": (with_meta(format="priot-capsule/3"), "format: expected 'priot-capsule/1' or .*, got 'priot-capsule/3'"),
+    "mode of another format": (with_meta(format="priot-capsule/2"), "mode of priot-capsule/2: .*, got 'train'"),
     "unknown meta key": (with_meta(note="hello"), "meta: expected keys .*'note'"),
     "rng missing": (without_meta("rng"), "meta: expected keys"),
     "rng 0": (with_meta(rng=0), "random generator"),
     "rng float": (with_meta(rng=1.0), "random generator"),
     "rng_after 0": (with_meta(rng_after=0), "rng_after"),
-    "mode": (with_meta(mode="kernel"), "mode: expected one of train, predict, got 'kernel'"),
+    "mode": (with_meta(mode="kernel"), "mode of priot-capsule/1: expected one of train, predict, got 'kernel'"),
     "rng_after of predict": (with_meta(mode="predict"), "rng_after"),
     "layers no list": (with_meta(layers={}), "layers: expected a list"),
     "layer no object": (with_meta(layers=["relu"]), "layer 0"),

@@ -203,6 +203,16 @@ DESCRIPTIONS: dict[str, tuple[Callable[[bytes], bytes], StatusCode]] = {
     "1025 classes": (with_layer(4, out=1025), StatusCode.BAD_GEOMETRY),
     "channels that overflow": (with_layer(0, out=2**32 - 1), StatusCode.TOO_LARGE),
     "edges that overflow": (with_layer(0, out=2**31), StatusCode.TOO_LARGE),
+    "a plane that padding makes": (with_layer(0, kernel=4095, padding=4094), StatusCode.TOO_LARGE),
+    "a height that padding makes": (with_layer(0, kernel=65_535, padding=65_534), StatusCode.TOO_LARGE),
+    "a width that padding makes": (
+        lambda data: with_head(width=65_535)(with_layer(0, kernel=2, padding=1)(data)),
+        StatusCode.TOO_LARGE,
+    ),
+    "a plane to read": (
+        lambda data: with_head(height=2048, width=2048)(with_layer(0, stride=100)(data)),
+        StatusCode.TOO_LARGE,
+    ),
 }
 
 

@@ -1,8 +1,8 @@
 """A small stand-in for MNIST, and runs small enough for the reference."""
 
 import gzip
+import json
 import struct
-from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -11,8 +11,8 @@ import pytest
 from priot_hil.reference.reference_engine import ReferenceEngine
 from priot_hil.reproductions.checkpoint import COMMITTED, committed_checkpoint, committed_sums
 from priot_hil.reproductions.data import Mnist, load_mnist
-from priot_hil.reproductions.experiment import read_experiment
-from priot_hil.reproductions.files import sha256
+from priot_hil.reproductions.experiment import parse_experiment, read_experiment
+from priot_hil.reproductions.files import sha256, unpack
 from priot_hil.reproductions.performance import Material
 from priot_hil.reproductions.plan import plan
 from priot_hil.reproductions.workers import MaterialLoader
@@ -77,10 +77,10 @@ def material(arrays):
     return Material(Mnist(**arrays), committed_checkpoint("tiny_cnn", "float").model)
 
 
-@pytest.fixture
-def loader(tmp_path, packed, sums):
+@pytest.fixture(scope="session")
+def loader(tmp_path_factory, packed, sums):
     """How worker processes come by the same."""
-    folder = tmp_path / "data"
+    folder = tmp_path_factory.mktemp("data")
     load_mnist(folder, [FakeSource(packed)], sums)
     name = "tiny_cnn_float.npz"
     return MaterialLoader(partial(load_mnist, folder, (), sums), COMMITTED / name, committed_sums()[name])
@@ -89,14 +89,36 @@ def loader(tmp_path, packed, sums):
 @pytest.fixture(scope="session")
 def experiment():
     """The table of accuracies in the small: 2 epochs of 16 images, one seed, one angle."""
-    full = read_experiment("accuracy")
-    return replace(full, train_samples=16, test_samples=8, angles=(30,), seeds=(10,), epochs=2)
+    ((name, text),) = read_experiment("accuracy").sources
+    for old, new in (
+        ("train_samples = 1024", "train_samples = 16"),
+        ("test_samples = 1024", "test_samples = 8"),
+        ("angles = [30, 45]", "angles = [30]"),
+        ("seeds = [10, 11, 12, 13, 14, 15, 16, 17, 18, 19]", "seeds = [10]"),
+        ("epochs = 30", "epochs = 2"),
+    ):
+        assert text.count(old) == 1
+        text = text.replace(old, new)
+    return parse_experiment("accuracy", {name: text})
 
 
 @pytest.fixture(scope="session")
 def runs(experiment):
     """Its runs by the name of their row."""
     return {run.row.name: run for run in plan(experiment, "reference", None, "a checkpoint", "a code")}
+
+
+@pytest.fixture
+def lasting():
+    """Reads of a kept run all that must be the same each time: its bytes, but for times and machine."""
+
+    def read(path):
+        arrays = unpack(path.read_bytes(), "it", "do")
+        meta = json.loads(str(arrays.pop("meta")))
+        assert set(meta.pop("beside")) == {"finished", "seconds", "machine"}
+        return meta, {name: array.tobytes() for name, array in arrays.items()}
+
+    return read
 
 
 @pytest.fixture

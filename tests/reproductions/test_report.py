@@ -7,8 +7,11 @@ import pytest
 from rich.console import Console
 
 from priot_hil.reproductions import report
+from priot_hil.reproductions.chain import linked
 from priot_hil.reproductions.plan import plan
+from priot_hil.reproductions.probe import Counts
 from priot_hil.reproductions.records import EpochRecord, RunRecord
+from priot_hil.reproductions.table import Cell, Table
 
 
 @pytest.fixture(scope="module")
@@ -26,17 +29,19 @@ def planned(table):
 
 def record(run, *right):
     """A record with these numbers of right predictions."""
-    epochs = tuple(EpochRecord(i, count, None, 0, None, None) for i, count in enumerate(right))
-    return RunRecord(run.key, run.description(), None, 1, epochs)
+    counts = Counts(*[(0,)] * 6)
+    epochs = tuple(EpochRecord(i, count, None, 0, None, None, counts) for i, count in enumerate(right))
+    return RunRecord(run.key, run.description(), {}, (), None, 1, counts, epochs)
 
 
-def records(planned, curves):
-    """Records by key; curves by row and seed, at 30 degrees."""
-    return {
-        run.key: record(run, *curves[run.row.name, run.seed])
+def made(experiment, planned, curves):
+    """A table of these curves by row and seed, at 30 degrees."""
+    records = {
+        Cell(run.row.name, run.angle, run.seed): record(run, *curves[run.row.name, run.seed])
         for run in planned
         if run.angle == 30 and (run.row.name, run.seed) in curves
     }
+    return Table(experiment, "host", records)
 
 
 CURVES = {
@@ -53,8 +58,11 @@ CURVES = {
 
 
 def test_cells(table, planned):
-    """By hand: static NITI's best 70, 80, 60; PRIOT's 81, 90, 80; so the gains are 11, 10, 20."""
-    rows = report.body(table, planned, records(planned, CURVES))
+    """By hand: static NITI's best 70, 80, 60; PRIOT's 81, 90, 80; so the gains are 11, 10, 20.
+
+    The intervals of three seeds reach 4.303 / sqrt(3) = 2.484 deviations to either side.
+    """
+    rows = report.body(made(table, planned, CURVES))
     none = ["not run"] * 3
     assert report.header(table) == [
         "",
@@ -62,53 +70,65 @@ def test_cells(table, planned):
         "emulated board",
     ]
     assert rows == [
-        ["before transfer", "50.0 ± 0.0", "50.0 ± 0.0", "-20.0 ± 10.0", *none, "equal, untrained"],
-        ["static NITI", "70.0 ± 10.0", "46.7 ± 23.1", "", *none, "equal, 2 epochs"],
-        ["PRIOT", "83.7 ± 5.5", "83.3 ± 4.9", "+13.7 ± 5.5", *none, "equal, 2 epochs"],
+        [
+            "before transfer",
+            *("50.0 ± 0.0\n50.0 to 50.0", "50.0 ± 0.0\n50.0 to 50.0", "-20.0 ± 10.0\n-44.8 to +4.8"),
+            *(*none, "equal, untrained"),
+        ],
+        [
+            "static NITI",
+            *("70.0 ± 10.0\n45.2 to 94.8", "46.7 ± 23.1\n-10.7 to 104.0", ""),
+            *(*none, "equal, 2 epochs"),
+        ],
+        [
+            "PRIOT",
+            *("83.7 ± 5.5\n70.0 to 97.3", "83.3 ± 4.9\n71.1 to 95.6", "+13.7 ± 5.5\n+0.0 to +27.3"),
+            *(*none, "equal, 2 epochs"),
+        ],
     ]
 
 
 def test_a_cell_with_an_unfinished_run_says_so(table, planned):
     """One seed of static NITI is missing: its cell and every gain over it; one of PRIOT is the one on the board."""
     curves = {key: curve for key, curve in CURVES.items() if key not in [("static NITI", 11), ("PRIOT", 10)]}
-    _, static, priot = report.body(table, planned, records(planned, curves))
+    _, static, priot = report.body(made(table, planned, curves))
     assert static[1:4] == ["not run"] * 3
     assert static[-1] == "equal, 2 epochs"
     assert priot[1:4] == ["not run"] * 3
     assert priot[-1] == "not run"
     curves = {key: curve for key, curve in CURVES.items() if key != ("static NITI", 11)}
-    _, _, priot = report.body(table, planned, records(planned, curves))
-    assert priot[1:4] == ["83.7 ± 5.5", "83.3 ± 4.9", "not run"]
+    _, _, priot = report.body(made(table, planned, curves))
+    assert priot[1:4] == ["83.7 ± 5.5\n70.0 to 97.3", "83.3 ± 4.9\n71.1 to 95.6", "not run"]
 
 
 def test_one_seed_has_no_deviation(table):
     """A single number."""
     single = replace(table, seeds=(11,))
     planned = plan(single, "host", None, "a", "b")
-    _, static, priot = report.body(single, planned, records(planned, CURVES))
+    _, static, priot = report.body(made(single, planned, CURVES))
     assert static[1:4] == ["80.0", "20.0", ""]
     assert priot[1:4] == ["90.0", "89.0", "+10.0"]
 
 
 def test_legend_names_the_setting(table):
     """The axes that decide the picture, the seeds, how the setting was chosen, and the abstract's range."""
-    text = "\n".join(report.legend(table, "host"))
+    text = "\n".join(report.legend(Table(table, "host", {})))
     for part in ("(float)", "stochastic", "mu = 5", "seeds 10 to 12", "8.08 to 33.75", "seeds 1 to 3", "engine: host"):
         assert part in text
-    assert "seeds 10, 12;" in report.legend(replace(table, seeds=(10, 12)), "host")[0]
-    assert "seed 10;" in report.legend(replace(table, seeds=(10,)), "host")[0]
+    assert "seeds 10, 12;" in report.legend(Table(replace(table, seeds=(10, 12)), "host", {}))[0]
+    assert "seed 10;" in report.legend(Table(replace(table, seeds=(10,)), "host", {}))[0]
 
 
 def test_markdown_and_terminal_show_the_same_cells(table, planned):
     """Every cell of every row, in order."""
-    columns, rows = report.header(table), report.body(table, planned, records(planned, CURVES))
-    text = report.markdown("A title", columns, rows, ["A line."])
-    lines = text.splitlines()
-    assert lines[0] == "# A title"
-    assert [cell.strip() for cell in lines[6].strip("|").split("|")] == rows[2]
-    assert lines[-1] == "A line."
+    filled = made(table, planned, CURVES)
+    columns, rows = report.header(table), report.body(filled)
+    lines = report.markdown(filled, "file.jsonl").splitlines()
+    assert lines[0] == f"# {table.title}"
+    assert [cell.strip().replace("<br>", "\n") for cell in lines[6].strip("|").split("|")] == rows[2]
+    assert lines[-1] == f"Made from 9 records; the chain in file.jsonl ends with {linked(filled.entries())[-1].sha256}."
     assert {line.count("|") for line in lines[2:7]} == {len(columns) + 1}
     shown = io.StringIO()
     Console(file=shown, width=130).print(report.terminal_table("A title", columns, rows))
-    for cell in rows[2]:
-        assert cell in shown.getvalue()
+    for part in "\n".join(rows[2]).splitlines():
+        assert part in shown.getvalue()

@@ -13,10 +13,12 @@ import pytest
 from rich.console import Console
 
 from priot_hil.reference.errors import InputError
+from priot_hil.reproductions.experiment import tables
 from priot_hil.reproductions.files import pack, unpack
 from priot_hil.reproductions.plan import plan
-from priot_hil.reproductions.records import kept, read_records
+from priot_hil.reproductions.records import kept
 from priot_hil.reproductions.runner import Reproduction, reproduce
+from priot_hil.reproductions.table import read_table
 from priot_hil.reproductions.workers import MaterialLoader
 
 # What a user does, but with the small table: a process of its own, which Ctrl-C reaches through its process group.
@@ -67,8 +69,11 @@ def test_a_table_is_made_and_written(table, tmp_path):
     assert len(records) == 6
     assert "[6/6] " in text
     assert f"PRIOT, 45 degrees, seed 10: best {records[-1].best:.1f} %" in text
-    assert text.count("not run") == 3  # No row went through the board.
-    assert read_records(tmp_path / "out" / "accuracy-reference.jsonl") == records
+    table_shown, claims_shown = text.split("Claims")
+    assert table_shown.count("not run") == 3  # No row went through the board.
+    assert claims_shown.count("not run") == 11  # One seed gives no verdict.
+    written = read_table(tmp_path / "out" / "accuracy-reference.jsonl")
+    assert list(written.records.values()) == records
     markdown = (tmp_path / "out" / "accuracy-reference.md").read_text()
     assert f"| PRIOT | {records[2].best:.1f} | {records[2].last:.1f} |" in markdown
 
@@ -136,7 +141,7 @@ def test_ctrl_c_keeps_what_was_done(table, tmp_path):
 
 def test_unknown_tables_and_devices_are_refused(tmp_path):
     """With what there is, before anything is fetched or built."""
-    with pytest.raises(InputError, match="table: expected one of accuracy, got 'costs'"):
+    with pytest.raises(InputError, match=f"table: expected one of {', '.join(tables())}, got 'costs'"):
         reproduce("costs", out=tmp_path)
     with pytest.raises(InputError, match=r"device: expected one of .*emulator.*, got 'toaster'"):
         reproduce("accuracy", device="toaster", out=tmp_path)

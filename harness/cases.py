@@ -1,0 +1,111 @@
+"""Cases of every kind, a run's or a single stage's: read, written, named and measured alike."""
+
+import hashlib
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from priot_hil.reference.checks import check_keys
+from priot_hil.reference.errors import InputError
+
+from . import capsule, capsule_kernel, capsule_meta
+from .capsule import Capsule, Mode
+from .capsule_archive import Arrays, CapsuleError, load_arrays, save_arrays
+from .capsule_kernel import KernelCapsule
+
+Case = Capsule | KernelCapsule
+
+
+@dataclass(frozen=True)
+class Size:
+    """How small a case is.
+
+    Attributes:
+        input_shape: Of the network or of the stage.
+        weights: Number of weights.
+        steps: Samples learned from, observed or classified; None for a single stage.
+        nonzero: Numbers other than 0 in weights, scores, inputs and a stage's error.
+        mode: What is done.
+    """
+
+    input_shape: tuple[int, ...]
+    weights: int
+    steps: int | None
+    nonzero: int
+    mode: str
+
+    def __str__(self) -> str:
+        parts = ["x".join(map(str, self.input_shape)) + " input", _counted(self.weights, "weight")]
+        if self.steps is not None:
+            noun = {Mode.PREDICT: "prediction", Mode.OBSERVE: "observation"}.get(Mode(self.mode), "step")
+            parts.append(_counted(self.steps, noun))
+        return ", ".join([*parts, _counted(self.nonzero, "number") + " not 0"])
+
+
+def read_case(path: Path | str) -> Case:
+    """Read a capsule of any mode and check it.
+
+    Raises:
+        CapsuleError: The file is missing, damaged, not a capsule or not legal; the message starts with its path.
+    """
+    try:
+        arrays = load_arrays(Path(path))
+        check_keys("arrays", arrays.keys() & {"meta"}, {"meta"}, CapsuleError)
+        is_kernel = capsule_meta.load(arrays["meta"])["mode"] == capsule_kernel.MODE
+        return capsule_kernel.from_arrays(arrays) if is_kernel else capsule.from_arrays(arrays)
+    except InputError as error:
+        raise CapsuleError(f"{path}: {error}") from error
+
+
+def write_case(path: Path | str, case: Case) -> None:
+    """Check a capsule of any mode and write it; see `capsule.write_capsule`.
+
+    Raises:
+        InputError: The capsule is not legal; nothing is written.
+    """
+    save_arrays(Path(path), arrays_of(case))
+
+
+def arrays_of(case: Case) -> Arrays:
+    """The arrays of a case's file.
+
+    Raises:
+        InputError: The case is not legal.
+    """
+    if isinstance(case, KernelCapsule):
+        capsule_kernel.check_kernel_capsule(case)
+        return capsule_kernel.to_arrays(case)
+    capsule.check_capsule(case)
+    return capsule.to_arrays(case)
+
+
+def case_id(case: Case) -> str:
+    """Eight hexadecimal digits that depend on nothing but the case: the same case has the same name everywhere."""
+    digest = hashlib.sha256()
+    for name, array in sorted(arrays_of(case).items()):
+        digest.update(f"{name} {array.dtype} {array.shape} ".encode() + array.tobytes())
+    return digest.hexdigest()[:8]
+
+
+def size_of(case: Case) -> Size:
+    """How small a case is."""
+    if isinstance(case, KernelCapsule):
+        stage = case.case
+        arrays = [stage.weights, stage.image, stage.error, *([] if stage.scores is None else [stage.scores])]
+        return Size(stage.input_shape, stage.weights.size, None, _nonzero(arrays), capsule_kernel.MODE)
+    network, learns_scores = case.model.network, case.method.kind.learns_scores
+    weights = [(case.model.weights if learns_scores else case.state.values)[i] for i in network.weighted]
+    scores = [case.state.values[i] for i in network.weighted] if learns_scores else []
+    steps = len(case.images) if case.order is None else len(case.order)
+    count = sum(math.prod(network.weight_shape(i)) for i in network.weighted)
+    return Size(network.input_shape, count, steps, _nonzero([*weights, *scores, case.images]), case.mode)
+
+
+def _nonzero(arrays: list[np.typing.NDArray[np.int8]]) -> int:
+    return sum(int(np.count_nonzero(array)) for array in arrays)
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

@@ -1,0 +1,93 @@
+"""`invoke coverage`: runs the suite on the build that counts, and says what it reached."""
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from priot_hil.harness.clang import require_counting_clang
+from priot_hil.harness.files import write_aside
+from priot_hil.harness.firmware import HostFirmware, build
+from priot_hil.harness.paths import ROOT
+
+from .counts import Counts, read_counts
+from .exceptions import read_exceptions
+from .report import Evidence, percent, report, share, what
+
+REPORT = ROOT / "docs" / "results" / "coverage.md"
+ROOMS = ("kernels", "engine")
+STEPS = "tests/equivalence"
+REQUESTS = "tests/harness/test_descriptions.py"
+OTHERS = tuple(f"tests/harness/test_device{part}.py" for part in ("", "_load", "_data"))
+GENERATED = ("-m", "hypothesis and not slow")  # hypothesis marks what it drives
+CHOSEN = ("-m", "not hypothesis and not slow")
+ON_THE_LIBRARY = ("-k", "not process and not board")  # what runs elsewhere is not counted
+UNACCOUNTED = 1
+
+
+class SuiteFailed(Exception):
+    """The suite fails on the build that counts, and so its counts say nothing."""
+
+
+def coverage(profile: str = "default", seed: int = 0, out: Path | None = None) -> int:
+    """Measure, write the report, and say in a few lines what it says.
+
+    Args:
+        profile: Of hypothesis: "default" or "thorough".
+        seed: Of the generated cases.
+        out: The report; None for docs/results/coverage.md.
+
+    Returns:
+        0, or 1 where a line or an outcome of a condition is neither reached nor argued, or an argument is not needed.
+
+    Raises:
+        InputError: No clang that counts.
+        SuiteFailed: The suite fails on this build.
+    """
+    firmware = build("host-coverage")
+    generated = Counts()
+    for tests, number in ((STEPS, profile), (REQUESTS, "thorough")):
+        options = (f"--hypothesis-profile={number}", f"--hypothesis-seed={seed}")
+        generated.update(run_counted(firmware, tests, *GENERATED, *options))
+    chosen = run_counted(firmware, STEPS, REQUESTS, *OTHERS, *CHOSEN)
+    evidence = Evidence(generated, chosen, read_exceptions())
+    head = (
+        f"Written by `./run invoke coverage` (hypothesis profile {profile}, seed {seed}) on firmware "
+        f"{firmware.build_id.hex()[:12]}; [what it means](../coverage.md)."
+    )
+    path = REPORT if out is None else out
+    write_aside(path, report(evidence, head))
+    for name, counts in (("generated cases", evidence.generated), ("with chosen cases", evidence.total)):
+        lines, branches = (percent(share(counts, "", conditions)) for conditions in (False, True))
+        print(f"{name}: lines {lines}, conditions' outcomes {branches}")
+    print(f"report: {path}")
+    for place in evidence.open:
+        print(f"not reached, not argued: {place.file}:{place.line} ({place.function}) {what(place)}")
+    for exempt in evidence.needless:
+        print(f"argued and not needed: {exempt.function}: {what(exempt)}")
+    return UNACCOUNTED if evidence.open or evidence.needless else 0
+
+
+def run_counted(firmware: HostFirmware, *tests: str, root: Path = ROOT) -> Counts:
+    """What tests reach of the library that counts.
+
+    Args:
+        firmware: Of preset "host-coverage".
+        tests: Files, and what else pytest is told.
+        root: The checkout that was built.
+
+    Raises:
+        SuiteFailed: They do not pass.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        environment = os.environ | {"LLVM_PROFILE_FILE": f"{folder}/%p.profraw"}
+        device = f"--device=library:{firmware.library}"
+        command = [sys.executable, "-m", "pytest", "-q", device, *ON_THE_LIBRARY, *tests]
+        if subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode:
+            raise SuiteFailed("tests fail on the build that counts; pytest says above which and why.")
+        assert firmware.library is not None, "only a sanitized build has none"
+        raw = sorted(Path(folder).glob("*.profraw"))
+        counts = read_counts(require_counting_clang(), firmware.library, raw, root / "firmware", ROOMS)
+        assert counts is not None, "a clang without these tools does not count as one that counts"
+        return counts

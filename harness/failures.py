@@ -1,0 +1,105 @@
+"""The case behind a failure: carried by the exception until its test has ended, then kept as a capsule."""
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from hypothesis.errors import HypothesisException
+
+from priot_hil.reference.errors import InputError
+
+from .cases import Case, case_id, size_of, write_case
+from .compare import Mismatch
+from .replay import AnyEngine, replay
+
+FOLDER = Path("failures")
+CASE = "__priot_case__"
+
+
+@dataclass
+class Current:
+    """What this process is at; for those who cannot wait for an exception.
+
+    Attributes:
+        ahead: Each case is written here before it runs, and stays if the process dies over it; None to save the time.
+        folder: Where failing cases are kept.
+        device: What the test at work runs on; None where it takes no engine.
+        failed: Its last case that failed, which of a search that is broken off is the smallest known.
+    """
+
+    ahead: Path | None = None
+    folder: Path = FOLDER
+    device: str | None = None
+    failed: Case | None = None
+
+
+current = Current()
+
+
+def expect_equal(case: Case, engine: AnyEngine) -> None:
+    """Replay a case.
+
+    Raises:
+        Mismatch: The engine diverges; it carries the case.
+        Exception: Whatever the engine raised, which carries the case too.
+    """
+    with blaming(case):
+        if (divergence := replay(case, engine)) is not None:
+            raise Mismatch(divergence)
+
+
+@contextlib.contextmanager
+def blaming(case: Case) -> Iterator[None]:
+    """Let whatever goes wrong inside carry this case, mismatch or crash, so that the plugin can keep it.
+
+    While hypothesis shrinks, each smaller case has an exception of its own, and the one that is reported carries the
+    smallest. A `LinkLost` carries nothing: it is no verdict.
+    """
+    if current.ahead is not None:
+        write_case(current.ahead, case)
+    try:
+        yield
+    except HypothesisException:
+        raise  # an assumption that does not hold is no failure
+    except Exception as error:
+        if not hasattr(error, CASE):
+            setattr(error, CASE, case)
+            current.failed = case
+        raise
+
+
+def cases_in(error: BaseException) -> list[tuple[BaseException, Case]]:
+    """Each exception that carries a case, with it: this one, or those of a group where hypothesis found several."""
+    if isinstance(error, BaseExceptionGroup):
+        return [found for inner in error.exceptions for found in cases_in(inner)]
+    case: Case | None = getattr(error, CASE, None)
+    return [] if case is None else [(error, case)]
+
+
+def keep(case: Case, folder: Path, device: str | None) -> list[str]:
+    """Write a case as a capsule.
+
+    Args:
+        case: The case.
+        folder: Where to.
+        device: Its name as `--device` has it, for the replay; None where it is not known.
+
+    Returns:
+        What to tell: the capsule with its size and the command that replays it, or why there is none.
+    """
+    try:
+        path = folder / f"{case_id(case)}.npz"
+        write_case(path, case)
+    except (InputError, OSError) as error:
+        return [f"capsule: none, {error}"]
+    on = "" if device is None else f" --device {device}"
+    return [f"capsule: {path}  ({size_of(case)})", f"replay:  ./run invoke replay --capsule {path}{on}"]
+
+
+def shows_it(case: Case, engine: AnyEngine) -> bool:
+    """Whether a case fails once more, on its own."""
+    try:
+        return replay(case, engine) is not None
+    except Exception:  # a crash, as likely as not the one that is reported
+        return True

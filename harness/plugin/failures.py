@@ -1,0 +1,74 @@
+"""A failing test's cases, kept as capsules and named in its message."""
+
+import os
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+
+from priot_hil.harness.failures import FOLDER, cases_in, current, keep, shows_it
+
+from .engines import station_of
+from .selection import device_of
+
+EARLIER_KEY = pytest.StashKey[tuple[Path, Path | None]]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Adds the options."""
+    group = parser.getgroup("priot-hil")
+    group.addoption(
+        "--failures",
+        default=str(FOLDER),
+        metavar="DIR",
+        help=f"where failing cases go as capsules (default: {FOLDER})",
+    )
+    group.addoption(
+        "--write-ahead",
+        action="store_true",
+        help="write each case before it runs, as running-PID.npz: it stays where the whole process dies over it",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Sets where cases are kept and where they are written ahead."""
+    config.stash[EARLIER_KEY] = current.folder, current.ahead
+    current.folder = Path(config.getoption("--failures"))
+    running = current.folder / f"running-{os.getpid()}.npz"
+    current.ahead = running if config.getoption("--write-ahead") else None
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Takes away what was written ahead, since this process has survived it; goes back to the session around this."""
+    if EARLIER_KEY in config.stash:
+        if current.ahead is not None:
+            current.ahead.unlink(missing_ok=True)
+        current.folder, current.ahead = config.stash[EARLIER_KEY]
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Forgets the case of the test before."""
+    current.device, current.failed = device_of(item), None
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Keeps the cases of a test that failed, before its report is made."""
+    if call.excinfo is not None:
+        station = station_of(item)
+        for error, case in cases_in(call.excinfo.value):
+            notes = keep(case, current.folder, current.device)
+            if station is not None and station.engine is not None and not shows_it(case, station.engine):
+                notes.append("the capsule alone replays equal: the failure takes what the engine did before, or chance")
+            for note in notes:
+                error.add_note(note)
+    return (yield)
+
+
+def pytest_keyboard_interrupt() -> None:
+    """Keeps the smallest case known where somebody ends the search for a smaller one."""
+    if current.failed is not None:
+        print("\ninterrupted while a failing case was being shrunk; the smallest so far:")
+        print(*keep(current.failed, current.folder, current.device), sep="\n")

@@ -1,0 +1,95 @@
+"""`invoke selftest`: plants each bug, and says what found it, how soon, how small, and in which words."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from priot_hil.harness.files import write_aside
+from priot_hil.harness.paths import BUILD
+from priot_hil.harness.planting import FirmwareCopy
+from priot_hil.reference.errors import InputError
+
+from .planted import Finder, Planted, read_planted
+from .proofs import PRESETS, Bench, Proof, prove, prove_clean
+
+MISSED = 1
+WORK = BUILD / "selftest"
+RESULTS = Path("results")
+VERDICTS = {True: "found", False: "**missed**", None: "not run"}
+
+
+def selftest(device: str, only: str = "", out: Path | None = None) -> int:
+    """Plant the bugs one after the other.
+
+    Args:
+        device: On which the suite looks for them: "host" or "emulator".
+        only: A part of the names of those to plant; all where it is empty.
+        out: The table as Markdown; None for ``results/selftest-DEVICE.md`` here.
+
+    Returns:
+        1 where a bug was missed, else 0.
+
+    Raises:
+        InputError: An option is refused, or the suite fails without any bug.
+        BuildError: The firmware does not build.
+    """
+    console = Console()
+    bugs = choose(read_planted(), only)
+    if device not in PRESETS:
+        expected = " or ".join(PRESETS)
+        raise InputError.about("device to plant bugs on", expected=expected, got=repr(device), do="name one of them")
+    bench = Bench(FirmwareCopy(WORK), WORK / "found", device)
+    bench.copy.refresh()
+    clean = prove_clean(bench)
+    if clean.is_red:
+        got = f"{clean.test}: {clean.message}"
+        raise InputError.about("firmware without a planted bug", expected="it to pass", got=got, do="mend it first")
+    proofs: dict[Planted, Proof] = {}
+    for bug in bugs:
+        proofs[bug] = proof = prove(bug, bench)
+        by = f" by {proof.by} after {proof.seconds:.1f} s" if proof.by else ""
+        size = f", shrunk to {proof.size}" if proof.size else ""
+        reason = f": {proof.said}" if proof.is_found is None else ""
+        said = VERDICTS[proof.is_found].strip("*")
+        console.print(f"{bug.name}: {said}{by}{size}{reason}", markup=False, highlight=False, soft_wrap=True)
+    path = out or RESULTS / f"selftest-{device}.md"
+    write_aside(path, markdown(proofs, device))
+    console.print(f"table: {path}", soft_wrap=True)
+    return MISSED if any(proof.is_found is False for proof in proofs.values()) else 0
+
+
+def choose(bugs: Sequence[Planted], only: str) -> list[Planted]:
+    """The bugs whose names have a text in them.
+
+    Raises:
+        InputError: None has.
+    """
+    chosen = [bug for bug in bugs if only in bug.name]
+    if not chosen:
+        names = ", ".join(bug.name for bug in bugs)
+        raise InputError.about("only", expected=f"a part of one of: {names}", got=repr(only), do="name one of them")
+    return chosen
+
+
+def markdown(proofs: Mapping[Planted, Proof], device: str) -> str:
+    """The table, and below it what each finder said."""
+    lines = [f"# Planted bugs, the suite on {device}", ""]
+    lines += ["| bug | found | by | after | shrunk to |", "| :-- | :-- | :-- | --: | :-- |"]
+    for bug, proof in proofs.items():
+        after = f"{proof.seconds:.1f} s" if proof.by else ""
+        lines.append(f"| {bug.name} | {VERDICTS[proof.is_found]} | {proof.by} | {after} | {proof.size} |")
+    for bug, proof in proofs.items():
+        lines += ["", f"## {bug.name}", "", f"{bug.like[0].upper()}{bug.like[1:]}.", ""]
+        for change in bug.changes:
+            removed = [f"-{line}" for line in change.clean.splitlines()]
+            added = [f"+{line}" for line in change.broken.splitlines()]
+            lines += ["```diff", f"# firmware/{change.file}", *removed, *added, "```", ""]
+        lines += ["```", *brief(proof.said, bug.finder), "```"]
+    return "\n".join(lines) + "\n"
+
+
+def brief(said: str, finder: Finder) -> list[str]:
+    """What was said, without the machine's own paths and, of a tool, without all that follows its first words."""
+    lines = said.replace(f"{BUILD}", "build").splitlines() or ["nothing"]
+    return lines if finder is Finder.SUITE else lines[:6]

@@ -1,0 +1,103 @@
+"""Training curves as a picture: SVG by matplotlib, the same bytes each time by the same version of it."""
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from priot_hil.harness.files import write_aside
+from priot_hil.reference.errors import InputError
+
+from .chain import linked
+from .curves import CURVES, Curve
+from .table import Table, read_table
+
+# Okabe and Ito's eight colours, which colour-blind readers tell apart, and three dashes.
+COLOURS = ("#000000", "#0072B2", "#D55E00", "#009E73", "#56B4E9", "#E69F00", "#CC79A7", "#999933")
+DASHES = ("-", "--", ":")
+PANEL = (5.2, 2.0)  # inches
+
+
+def write_curves(records: Path, out: Path | None = None) -> Path:
+    """Draw the training curves of a table.
+
+    Args:
+        records: The table's file, JSON Lines.
+        out: The picture; None for the same name with ``-curves.svg``.
+
+    Returns:
+        The picture's path.
+
+    Raises:
+        InputError: The file is no table, matplotlib is missing, or the picture cannot be written.
+    """
+    table = read_table(records)
+    out = records.with_name(f"{records.stem}-curves.svg") if out is None else out
+    write_aside(out, svg(table))
+    return out
+
+
+def svg(table: Table, curves: Sequence[Curve] = CURVES) -> bytes:
+    """The picture: a row for each quantity, a column for each angle, a line with its band for each row of the table.
+
+    Its description names the chain of records that it was drawn from.
+
+    Raises:
+        InputError: matplotlib is missing.
+    """
+    matplotlib, figure_type = _matplotlib()
+    style = {"svg.hashsalt": "priot", "svg.fonttype": "none", "font.family": "sans-serif", "font.size": 9}
+    with matplotlib.rc_context(style):
+        figure = draw(figure_type, table, curves)
+        written = io.BytesIO()
+        metadata = {"Date": None, "Title": table.experiment.title, "Source": source(table)}
+        figure.savefig(written, format="svg", metadata=metadata)
+    return written.getvalue()
+
+
+def draw(figure_type: Any, table: Table, curves: Sequence[Curve]) -> Any:
+    """The figure of `svg`."""
+    rows = [row.name for row in table.experiment.rows if row.trains]
+    angles = table.experiment.angles
+    figure = figure_type(figsize=(PANEL[0] * len(angles), PANEL[1] * len(curves)), layout="constrained")
+    axes = figure.subplots(len(curves), len(angles), squeeze=False, sharex=True, sharey="row")
+    for line, curve in enumerate(curves):
+        for column, angle in enumerate(angles):
+            _draw(axes[line][column], table, curve, rows, angle)
+        axes[line][0].set_ylabel(f"{curve.name}\n({curve.unit})")
+    for column, angle in enumerate(angles):
+        axes[0][column].set_title(f"{angle} degrees")
+        axes[-1][column].set_xlabel("epochs trained")
+    handles, labels = axes[0][0].get_legend_handles_labels()
+    if handles:
+        figure.legend(handles, labels, loc="outside upper center", ncols=4, frameon=False)
+    return figure
+
+
+def source(table: Table) -> str:
+    """Which records a picture was drawn from."""
+    return f"chain of records {linked(table.entries())[-1].sha256}"
+
+
+def _draw(axes: Any, table: Table, curve: Curve, rows: Sequence[str], angle: int) -> None:
+    for index, row in enumerate(rows):
+        points = curve.points(table, row, angle)
+        if not points:
+            continue
+        epochs = [epoch for epoch, _ in points]
+        look = {"color": COLOURS[index % len(COLOURS)], "linestyle": DASHES[index // 3 % len(DASHES)], "linewidth": 1.2}
+        axes.plot(epochs, [point.mean for _, point in points], label=row, **look)
+        lows, highs = [point.low for _, point in points], [point.high for _, point in points]
+        axes.fill_between(epochs, lows, highs, color=look["color"], alpha=0.15, linewidth=0)
+    axes.grid(alpha=0.3)
+    axes.xaxis.get_major_locator().set_params(integer=True)
+
+
+def _matplotlib() -> tuple[Any, Any]:
+    try:
+        import matplotlib
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        do = "give the command with PRIOT_EXTRAS=plots before ./run"
+        raise InputError.about("matplotlib", expected="an installed package", got="none", do=do) from error
+    return matplotlib, Figure

@@ -1,0 +1,80 @@
+"""Where results come from: the state of the checkout, the versions, the compiler and the builds that gave them."""
+
+import platform
+import subprocess
+from collections.abc import Mapping
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from priot_hil.harness.firmware import build
+from priot_hil.harness.paths import ROOT
+
+from .files import sha256
+
+# Numbers come from these: streams and the reference, the compiler, the emulator.
+PACKAGES = ("numpy", "ziglang", "unicorn")
+
+
+def made_by(builds: Mapping[str, str]) -> dict[str, Any]:
+    """What gave a result; the same wherever the same command is given in the same checkout.
+
+    Args:
+        builds: The build id of each engine's firmware in hexadecimal, by the engine's name; empty for the reference.
+
+    Returns:
+        JSON: git state, versions, and for each engine its build; for the emulated board the ELF's SHA-256 too.
+    """
+    engines: dict[str, dict[str, str]] = {name: {"build": build_id} for name, build_id in sorted(builds.items())}
+    if "emulator" in engines:
+        engines["emulator"]["elf_sha256"] = sha256(build("rp2040").ram.elf.read_bytes())
+    return {"git": git_state(), "packages": {name: _version(name) for name in PACKAGES}, "engines": engines}
+
+
+@cache
+def machine() -> dict[str, str]:
+    """Where it was made; nothing of this decides a number. Names no host and no user."""
+    found = {
+        "system": platform.platform(),
+        "processor": platform.machine(),
+        "python": platform.python_version(),
+    }
+    if (compiler := compiler_sha256()) is not None:
+        found["compiler_sha256"] = compiler
+    return found
+
+
+def compiler_sha256() -> str | None:
+    """The SHA-256 of the pinned compiler's program, another on each kind of machine; None where it is missing."""
+    package = find_spec("ziglang")
+    if package is None or package.origin is None:
+        return None
+    program = Path(package.origin).with_name("zig")
+    return sha256(program.read_bytes()) if program.is_file() else None
+
+
+def git_state(root: Path = ROOT) -> dict[str, Any] | None:
+    """The commit of a checkout, and whether tracked files differ from it; None outside of one."""
+    top = _git(root, "rev-parse", "--show-toplevel")
+    if top is None or Path(top).resolve() != root.resolve():
+        return None
+    commit = _git(root, "rev-parse", "HEAD")
+    changed = _git(root, "status", "--porcelain", "--untracked-files=no")
+    return None if commit is None else {"commit": commit, "is_dirty": bool(changed)}
+
+
+def _git(root: Path, *arguments: str) -> str | None:
+    try:
+        done = subprocess.run(["git", *arguments], cwd=root, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return done.stdout.strip()
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None

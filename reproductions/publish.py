@@ -1,0 +1,88 @@
+"""Pages, pictures and the README's table, made from the records that are committed in `docs/results`."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from priot_hil.harness.files import write_aside
+from priot_hil.harness.paths import ROOT
+from priot_hil.reference.errors import InputError
+
+from . import report
+from .chain import read_lines
+from .plot import svg
+from .table import FORMAT, Table, read_table
+
+BEGIN, END = "<!-- made from docs/results/{}, see docs/tables.md -->", "<!-- end -->"
+
+
+def publish(records: Path | None = None, root: Path = ROOT, say: Callable[[str], None] = print) -> None:
+    """Take a whole table over into `docs/results`, and make everything that is made from the tables there.
+
+    Args:
+        records: The new table's file; None to make the pages of those that are there anew.
+        root: The checkout.
+        say: Told of each file written.
+
+    Raises:
+        InputError: The file is no whole table, or matplotlib is missing.
+    """
+    folder = root / "docs" / "results"
+    made: dict[Path, bytes | str] = {}
+    tables = {path: read_table(path) for path in published_tables(folder)}
+    if records is not None:
+        table = read_table(records)
+        check_whole(table, records)
+        path = folder / f"{table.experiment.table}.jsonl"
+        made[path], tables[path] = records.read_bytes(), table
+    readme = root / "README.md"
+    made[readme] = readme.read_text(encoding="utf-8")
+    for path, table in tables.items():
+        made[folder / picture_name(path)] = svg(table)
+        made[path.with_suffix(".md")] = page(table, path)
+        made[readme] = with_table(str(made[readme]), table, path.name)
+    for file, content in made.items():
+        write_aside(file, content)
+        say(f"Written: {file.relative_to(root)}")
+
+
+def check_whole(table: Table, path: Path) -> None:
+    """Refuse a table of which a run is missing, and one in its short form.
+
+    Raises:
+        InputError: It is not whole.
+    """
+    got = "one in its short form" if table.experiment.quick else f"{len(table.records)} of {len(table.cells)} runs"
+    if table.experiment.quick or len(table.records) < len(table.cells):
+        do = "give `invoke reproduce` without --quick, until it ends"
+        raise InputError.about(f"{path}", expected="a whole table", got=got, do=do)
+
+
+def published_tables(folder: Path) -> list[Path]:
+    """The files of a folder that hold tables of this form."""
+    return [path for path in sorted(folder.glob("*.jsonl")) if _is_table(path)]
+
+
+def picture_name(path: Path) -> str:
+    """The name of the picture of a table's curves."""
+    return f"{path.stem}-curves.svg"
+
+
+def page(table: Table, path: Path) -> str:
+    """A table's page, with its picture."""
+    return f"{report.markdown(table, path.name)}\n![Training curves]({picture_name(path)})\n"
+
+
+def with_table(text: str, table: Table, name: str) -> str:
+    """A text with the table's lines between the two marks that name its file; a text without them stays as it is."""
+    begin = BEGIN.format(name)
+    lines = "\n".join(report.markdown_table(report.header(table.experiment), report.body(table)))
+    pattern = f"{re.escape(begin)}\n.*?{re.escape(END)}"
+    return re.sub(pattern, lambda _: f"{begin}\n\n{lines}\n\n{END}", text, flags=re.DOTALL)
+
+
+def _is_table(path: Path) -> bool:
+    try:
+        return read_lines(path)[0].entry.body.get("format") == FORMAT
+    except InputError:
+        return False
