@@ -150,6 +150,7 @@ def test_phases_and_the_firmwares_own_clock_agree(bed, host, counter, row):
         assert predicted.mean(layer, "forward") == stepped.mean(layer, "forward")
 
 
+@pytest.mark.slow
 def test_the_flash_image_takes_the_same_cycles(bed, host, counter):
     """Its flash being zero-wait, the table holds for it as a lower bound."""
     other = CycleCounter(open_emulated(build("rp2040").flash.elf))
@@ -208,6 +209,7 @@ def test_the_stack_is_seen_as_deep_as_it_was(bed, host, counter, info):
     assert {tensor.name for tensor in arena(counter.machine, info)} >= {"weights", "accumulator"}
 
 
+@pytest.mark.slow
 def test_the_price_of_dynamic_scales_is_that_of_equal_steps(bed, host, counter):
     """Looking for maxima and a pass over all gradients; what follows from the scales costs the same."""
     told = []

@@ -88,7 +88,12 @@ def test_the_page_says_what_the_record_says(content, rows, page):
         times = [f"{per_step(e[what]) / 125e3:.1f}" for what in ("training", "inference") for e in row["epochs"]]
         arena = sum(tensor["bytes"] for tensor in row["tensors"])
         assert f"| {name} | {' | '.join(times)} | {arena:,} |" in page
+    (flash,) = (image for image in content["programs"] if image["image"] == "flash")
+    assert f"{flash['engine_bytes']:,} bytes describe the model" in page
+    assert f"the stack takes {max(row['stack'] for row in rows.values()):,} at most" in page
     step = {name: per_step(epoch["training"]) for name, epoch in first.items()}
+    spread = [epoch["training"]["most"] / epoch["training"]["least"] for epoch in first.values()]
+    assert f"{min(spread):.1f} to {max(spread):.1f} times the cheapest" in page
     arena = {name: sum(tensor["bytes"] for tensor in row["tensors"]) for name, row in rows.items()}
     forward = [100 * per_step(e["training"], phases=["forward"]) / step[name] for name, e in first.items()]
     assert f"the forward pass takes {min(forward):.0f} to {max(forward):.0f} % of a training step" in page
@@ -119,7 +124,7 @@ def test_the_page_says_what_the_record_says(content, rows, page):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("row", ["PRIOT", "PRIOT-S 20 % random", "PRIOT-S 20 % magnitude"])
+@pytest.mark.parametrize("row", ["dynamic NITI", "PRIOT", "PRIOT-S 20 % random", "PRIOT-S 20 % magnitude"])
 def test_the_errors_that_cost_are_as_many_as_the_page_says(row, page):
     """Those that are not zero in a step, all layers together, mean over the first epoch, counted on the host."""
     setting = read_setting()
