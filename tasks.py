@@ -123,13 +123,62 @@ def pretrain(_: Context, way: str, device: str = "host") -> None:
         raise Exit(f"error: {error}", DIVERGED) from error
 
 
-@task(help={"capsule": "the file", "device": "engines with commas: reference, host, emulator, process"})
+@task(
+    help={
+        "capsule": "the file",
+        "all": "all capsules in tests/capsules instead",
+        "device": "engines with commas: reference, host, emulator, process",
+    }
+)
 @command
-def replay(_: Context, capsule: str, device: str = "reference,host,emulator") -> int:
-    """Run one case on several engines and show the first divergence of each."""
-    from priot_hil.harness.replay_command import replay_capsule
+def replay(_: Context, capsule: str = "", all: bool = False, device: str = "reference,host,emulator") -> int:
+    """Run one case, or all that are kept, on several engines and show the first divergence of each."""
+    from priot_hil.harness.replay_command import replay_all, replay_capsule
 
-    return replay_capsule(Path(capsule), device)
+    if bool(capsule) == all:
+        got = "both" if all else "neither"
+        raise InputError.about("replay", expected="--capsule FILE or --all", got=got, do="give one of them")
+    return replay_all(device) if all else replay_capsule(Path(capsule), device)
+
+
+@task(
+    help={
+        "device": "the engine to check",
+        "against": "the engine to believe",
+        "table": "the table",
+        "row": "a row of it",
+        "angle": "degrees",
+        "seed": "of the run",
+        "epochs": "to train at most",
+        "epoch": "the first epoch that differs, where a failing run has said so",
+        "out": "folder of the capsule",
+    }
+)
+@command
+def bisect(
+    _: Context,
+    device: str,
+    against: str = "host",
+    table: str = "accuracy",
+    row: str = "PRIOT",
+    angle: int = 30,
+    seed: int = 10,
+    epochs: int = 30,
+    epoch: int = 0,
+    out: str = "failures",
+) -> int:
+    """Find the first step of a long run in which two engines differ, and keep it as a capsule."""
+    from priot_hil.reproductions.bisect import bisect as find_step
+
+    options: dict[str, Any] = {
+        "table": table,
+        "row": row,
+        "angle": angle,
+        "seed": seed,
+        "epochs": epochs,
+        "epoch": epoch or None,
+    }
+    return DIVERGED if find_step(device, against=against, out=Path(out), **options) else 0
 
 
 @task(help={"device": "more ports to ask, with commas", "baud": "bits per second of serial ports"})
@@ -332,8 +381,9 @@ def fuzz(_: Context, seconds: int = 60, target: str = "", preset: str = "fuzz") 
         "device": "host, or emulator: the RP2040's firmware",
         "sample": "how many mutants, from every file and operator",
         "all": "every mutant: hours",
-        "only": "those whose id has this in it",
+        "only": "those whose id has this in it, or one of these with commas",
         "again": "try survivors again",
+        "shrink": "for how many of the killed to see how small the case becomes",
         "report": "a folder for the table and its records, such as docs/results",
     }
 )
@@ -341,17 +391,18 @@ def fuzz(_: Context, seconds: int = 60, target: str = "", preset: str = "fuzz") 
 def mutate(
     _: Context,
     device: str = "host",
-    sample: int = 600,
+    sample: int = 400,
     all: bool = False,
     only: str = "",
     again: bool = False,
+    shrink: int = 0,
     report: str = "",
 ) -> int:
     """Build wrong versions of the firmware and see the suite find each; needs PRIOT_EXTRAS=mutation."""
     from priot_hil.harness.mutation.command import mutate as try_mutants
 
     folder = Path(report) if report else None
-    return try_mutants(device, sample, every=all, only=only, again=again, report=folder)
+    return try_mutants(device, sample, every=all, only=only, again=again, shrink=shrink, report=folder)
 
 
 @task(

@@ -2,18 +2,19 @@
 
 import hashlib
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from priot_hil.reference.checks import check_keys
 from priot_hil.reference.errors import InputError
+from priot_hil.reference.reference_engine import ReferenceEngine
 
 from . import capsule, capsule_kernel, capsule_meta
-from .capsule import Capsule, Mode
+from .capsule import Capsule, Expected, Mode
 from .capsule_archive import Arrays, CapsuleError, load_arrays, save_arrays
-from .capsule_kernel import KernelCapsule
+from .capsule_kernel import RESULTS, ExpectedKernel, KernelCapsule
 
 Case = Capsule | KernelCapsule
 
@@ -101,6 +102,34 @@ def size_of(case: Case) -> Size:
     steps = len(case.images) if case.order is None else len(case.order)
     count = sum(math.prod(network.weight_shape(i)) for i in network.weighted)
     return Size(network.input_shape, count, steps, _nonzero([*weights, *scores, case.images]), case.mode)
+
+
+def with_results(case: Case) -> Case:
+    """The case with what the reference computes of it, to be stored."""
+    engine = ReferenceEngine()
+    if isinstance(case, KernelCapsule):
+        result = engine.run_kernel(case.case)
+        expected = ExpectedKernel(**{name: getattr(result, name) for name in RESULTS}, shifts=result.shifts)
+        return replace(case, expected=expected)
+    engine.load(case.model, case.method, case.state)
+    logits, predictions = [], []
+    if case.order is not None:
+        engine.load_data(case.images, case.labels, case.images, case.labels)
+        engine.train_epoch(case.order)
+    else:
+        for image, label in zip(case.images, case.labels, strict=True):
+            if case.mode is Mode.OBSERVE:
+                engine.observe(image, int(label))
+                continue
+            is_step = case.mode is Mode.TRAIN
+            prediction = engine.train_step(image, int(label)).prediction if is_step else engine.predict(image)
+            predictions.append(prediction)
+            logits.append(engine.tensor("logits").astype(np.int8))
+    state = engine.state()
+    results = Expected(values=state.values, rng=state.rng)
+    if logits:
+        results = replace(results, logits=np.stack(logits), predictions=np.array(predictions, np.int64))
+    return replace(case, expected=results)
 
 
 def _nonzero(arrays: list[np.typing.NDArray[np.int8]]) -> int:

@@ -6,7 +6,8 @@ import numpy.typing as npt
 from priot_hil.reference.engine import DatasetEngine, Engine, Observation
 from priot_hil.reference.network import Network
 
-from .compare import Difference, Divergence, compare_state, difference_of, layer_name
+from .compare import compare_state, layer_name
+from .divergence import Difference, Divergence, difference_of
 
 AFTER = "after the epoch"
 

@@ -13,22 +13,19 @@ from priot_hil.reference.network import Network
 from priot_hil.reference.reference_engine import check_samples
 from priot_hil.reference.run import Method, Model, Shifts, State, check_run
 
-from .description import describe_kernel, describe_run, pack_dataset, scored_edges
+from .batch import Request, reads, run_all, score_writes, writes
+from .description import describe_kernel, describe_run, pack_dataset
 from .device import Device
 from .errors import KernelStatus
+from .kernel_run import kernel_requests, kernel_result
 from .protocol import (
     DYNAMIC_SHIFT,
-    PAYLOAD_LIMIT,
     CapabilityCode,
     CommandCode,
     DatasetRecord,
     DatasetResponse,
     EvaluateResponse,
-    KernelRequest,
-    KernelResponse,
-    OperationCode,
     PredictResponse,
-    ReadRequest,
     StateResponse,
     StatusCode,
     TensorCode,
@@ -37,7 +34,6 @@ from .protocol import (
     TrainEpochResponse,
     TrainStepRequest,
     TrainStepResponse,
-    WriteRequest,
 )
 from .store import CHECK_SECONDS
 
@@ -82,12 +78,14 @@ class DeviceEngine:
         self._model, self._method, self._initial = model, method, state
         self._samples = None
         self._trace = NOTHING
+        requests: list[Request] = []
         for layer in model.network.weighted:
             learns_scores = method.kind.learns_scores
-            self._write(TensorCode.WEIGHTS, layer, (model.weights if learns_scores else state.values)[layer])
+            requests += writes(TensorCode.WEIGHTS, layer, (model.weights if learns_scores else state.values)[layer])
             if learns_scores:
-                self._write_scores(layer, state.values[layer], None if state.scored is None else state.scored[layer])
-        self.device.command(CommandCode.START)
+                scored = None if state.scored is None else state.scored[layer]
+                requests += score_writes(layer, state.values[layer], scored)
+        run_all(self.device, [*requests, Request(CommandCode.START)])
 
     def train_step(self, image: Int8Array, label: int) -> Step:
         """See `Engine.train_step`."""
@@ -162,28 +160,7 @@ class DeviceEngine:
         except (InputError, KernelStatus):
             self._model = model  # refused, so the run is still there
             raise
-        self._write(TensorCode.WEIGHTS, 0, case.weights)
-        if case.scores is not None:
-            self._write_scores(0, case.scores, case.scored)
-        self._write(TensorCode.IMAGE, 0, case.image)
-        self.device.command(CommandCode.START)
-        shifts = case.shifts or Shifts(DYNAMIC_SHIFT, DYNAMIC_SHIFT, DYNAMIC_SHIFT)
-        forward = self._kernel(OperationCode.FORWARD, shifts.forward)
-        output = self._read_array(TensorCode.OUTPUT, 0, case.error.shape)
-        self._write(TensorCode.ERROR, 0, case.error)
-        backward = self._kernel(OperationCode.ERROR, shifts.backward)
-        input_error = self._read_array(TensorCode.INPUT_ERROR, 0, case.input_shape)
-        gradient = np.empty(case.weights.shape, np.int32)
-        for row in range(len(gradient)):
-            self._kernel(OperationCode.GRADIENT, 0, row)
-            words = self._read(TensorCode.GRADIENT, 0, gradient[row].nbytes)
-            gradient[row] = np.frombuffer(words, "<i4").reshape(gradient[row].shape)
-        update = self._kernel(OperationCode.UPDATE, shifts.gradient)
-        if case.scores is not None:
-            updated = self._read_scores(0, case.scores, case.scored)
-        else:
-            updated = self._read_array(TensorCode.WEIGHTS, 0, case.weights.shape)
-        return KernelResult(output, input_error, gradient, updated, Shifts(forward, backward, update))
+        return kernel_result(case, run_all(self.device, kernel_requests(case)))
 
     def load_data(
         self,
@@ -275,10 +252,6 @@ class DeviceEngine:
         starts = range(TrainStepResponse.size(), len(data), TraceRecord.size())
         return TrainStepResponse.unpack(data), [TraceRecord.unpack(data, start) for start in starts]
 
-    def _kernel(self, operation: OperationCode, shift: int, row: int = 0) -> int:
-        request = KernelRequest(operation, shift, row).pack()
-        return KernelResponse.unpack(self.device.command(CommandCode.KERNEL, request, budget=STEP_SECONDS)).shift
-
     def _state(self) -> StateResponse:
         return StateResponse.unpack(self.device.command(CommandCode.STATE))
 
@@ -289,15 +262,6 @@ class DeviceEngine:
         check_tensor("image", image, network.input_shape)
         self._write(TensorCode.IMAGE, 0, image)
 
-    def _write_scores(self, layer: int, scores: Int8Array, scored: npt.NDArray[np.bool_] | None) -> None:
-        if scored is None:
-            self._write(TensorCode.SCORES, layer, scores)
-        else:
-            columns, row_ends = scored_edges(scored)
-            self._write(TensorCode.COLUMNS, layer, columns)
-            self._write(TensorCode.ROW_ENDS, layer, row_ends)
-            self._write(TensorCode.SCORES, layer, scores[scored])
-
     def _read_scores(self, layer: int, initial: Int8Array, scored: npt.NDArray[np.bool_] | None) -> Int8Array:
         """The layer's scores; those of unscored edges, which no device stores, as they were at the start."""
         if scored is None:
@@ -306,19 +270,11 @@ class DeviceEngine:
         scores[scored] = np.frombuffer(self._read(TensorCode.SCORES, layer, int(np.count_nonzero(scored))), np.int8)
         return scores
 
-    def _write(self, tensor: TensorCode, layer: int, values: npt.NDArray[np.generic] | bytes) -> None:
-        data = values if isinstance(values, bytes) else values.tobytes()
-        room = PAYLOAD_LIMIT - WriteRequest.size()
-        for offset in range(0, len(data), room):
-            head = WriteRequest(tensor, layer, offset).pack()
-            self.device.command(CommandCode.WRITE, head + data[offset : offset + room])
+    def _write(self, tensor: TensorCode, layer: int, values: npt.NDArray[np.generic]) -> None:
+        run_all(self.device, writes(tensor, layer, values))
 
     def _read(self, tensor: TensorCode, layer: int, count: int) -> bytes:
-        parts = []
-        for offset in range(0, count, PAYLOAD_LIMIT):
-            request = ReadRequest(tensor, layer, offset, min(PAYLOAD_LIMIT, count - offset))
-            parts.append(self.device.command(CommandCode.READ, request.pack()))
-        return b"".join(parts)
+        return run_all(self.device, reads(tensor, layer, count)).get("", b"")
 
     def _read_array(self, tensor: TensorCode, layer: int, shape: tuple[int, ...]) -> Int8Array:
         count = int(np.prod(shape))

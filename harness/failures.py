@@ -10,7 +10,7 @@ from hypothesis.errors import HypothesisException
 from priot_hil.reference.errors import InputError
 
 from .cases import Case, case_id, size_of, write_case
-from .compare import Mismatch
+from .divergence import Mismatch
 from .replay import AnyEngine, replay
 
 FOLDER = Path("failures")

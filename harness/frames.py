@@ -4,9 +4,12 @@ import struct
 import zlib
 from dataclasses import dataclass
 
+from cobs import cobs
+
 from .protocol import PAYLOAD_LIMIT, VERSION, Frame, KindCode
 
 CRC_BYTES = 4
+FULL_BLOCK = 254  # bytes of a block without a zero
 # A received piece longer than this is noise, not a frame that is still to end.
 ENCODED_LIMIT = (Frame.size() + PAYLOAD_LIMIT + CRC_BYTES) * 255 // 254 + 2
 
@@ -20,31 +23,20 @@ class Received:
 
 
 def cobs_encode(data: bytes) -> bytes:
-    """Rewrites bytes so that none is zero: each code says how far away the next zero was."""
-    encoded = bytearray()
-    for piece in data.split(b"\0"):
-        while len(piece) > 253:
-            encoded += b"\xff" + piece[:254]
-            piece = piece[254:]
-        encoded.append(len(piece) + 1)
-        encoded += piece
-    return bytes(encoded)
+    """Rewrites bytes so that none is zero: each code says how far away the next zero was.
+
+    Behind a full last block stands an empty one, as in the firmware; the package leaves it out.
+    """
+    tail = len(data) - 1 - data.rfind(0)
+    return bytes(cobs.encode(data)) + (b"\1" if tail and tail % FULL_BLOCK == 0 else b"")
 
 
 def cobs_decode(encoded: bytes) -> bytes | None:
     """Undoes `cobs_encode`; None where a code points behind the end or a zero stands inside."""
-    decoded = bytearray()
-    at = 0
-    while at < len(encoded):
-        code = encoded[at]
-        block = encoded[at + 1 : at + code]
-        if code == 0 or len(block) != code - 1 or 0 in block:
-            return None
-        decoded += block
-        at += code
-        if code != 255 and at < len(encoded):
-            decoded.append(0)
-    return bytes(decoded)
+    try:
+        return bytes(cobs.decode(encoded))
+    except cobs.DecodeError:
+        return None
 
 
 def encode_request(session: int, sequence: int, command: int, payload: bytes) -> bytes:

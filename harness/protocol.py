@@ -120,6 +120,7 @@ class CapabilityCode(IntFlag):
     DATASET = 4
     STORE = 8
     RUN = 16
+    BATCH = 32
 
 
 class CommandCode(IntEnum):
@@ -143,6 +144,7 @@ class CommandCode(IntEnum):
     RUN = 16
     PROGRESS = 17
     STOP = 18
+    BATCH = 19
 
 
 STATUS_TEXT = {
@@ -354,6 +356,28 @@ class FaultRecord(NamedTuple):
     def size() -> int:
         """Bytes on the wire."""
         return 40
+
+
+class PartRecord(NamedTuple):
+    """Before each request in a batch."""
+
+    command: int
+    spare: int
+    length: int
+
+    def pack(self) -> bytes:
+        """The 4 bytes on the wire."""
+        return struct.pack("<BBH", *self)
+
+    @classmethod
+    def unpack(cls, data: bytes, offset: int = 0) -> Self:
+        """Reads 4 bytes at `offset`; struct.error where there are fewer."""
+        return cls(*struct.unpack_from("<BBH", data, offset))
+
+    @staticmethod
+    def size() -> int:
+        """Bytes on the wire."""
+        return 4
 
 
 class HelloResponse(NamedTuple):

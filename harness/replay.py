@@ -11,17 +11,10 @@ from priot_hil.reference.reference_engine import ReferenceEngine
 from .capsule import Capsule, Expected, Mode
 from .capsule_kernel import KernelCapsule
 from .cases import Case
-from .compare import (
-    Divergence,
-    compare_prediction,
-    compare_state,
-    compare_step,
-    difference_of,
-    first_difference,
-    layer_name,
-)
+from .compare import compare_prediction, compare_state, compare_step, layer_name
 from .compare_epoch import compare_epoch, compare_observation
 from .compare_kernel import compare_kernel
+from .divergence import Divergence, difference_of, first_difference
 
 AFTERWARDS = "in a prediction after the last step"
 
@@ -119,7 +112,7 @@ def _against_reference(capsule: Capsule, engine: DatasetEngine) -> Iterator[Dive
             match capsule.mode:
                 case Mode.TRAIN:
                     yield compare_step(engine, reference, network, image, int(label), step)
-                    yield compare_state(engine, network, reference.state(), learns_scores, step)
+                    yield compare_state(engine, network, reference.state(), learns_scores, step, reference)
                 case Mode.PREDICT:
                     yield compare_prediction(engine, reference, network, image, step)
                 case Mode.OBSERVE:

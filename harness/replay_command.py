@@ -1,13 +1,24 @@
-"""`invoke replay`: a capsule on any number of engines, with a line for each."""
+"""`invoke replay`: one capsule, or all that are kept, on any number of engines."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
-from .cases import read_case
+from rich.console import Console
+from rich.progress import track
+
+from priot_hil.reference.errors import InputError
+
+from .cases import Case, read_case
+from .device_kinds import OpenedEngine
 from .devices import open_engine, parse_devices
 from .engines import DeviceEngine
+from .errors import DeviceFault, EmulationStuck, KernelStatus
+from .paths import ROOT
 from .replay import replay
 
 DIVERGED = 1
+CORPUS = ROOT / "tests" / "capsules"
+CRASHES = (DeviceFault, EmulationStuck, KernelStatus)
 
 
 def replay_capsule(path: Path, devices: str) -> int:
@@ -31,8 +42,63 @@ def replay_capsule(path: Path, devices: str) -> int:
         try:
             divergence = replay(case, engine)
         finally:
-            if isinstance(engine, DeviceEngine):
-                engine.close()
+            _close(engine)
         print(f"{name}: {'equal' if divergence is None else divergence}")
         status = status if divergence is None else DIVERGED
     return status
+
+
+def replay_all(devices: str, folder: Path = CORPUS) -> int:
+    """Runs all capsules of a folder on each device; prints those that fail, and a line for each device.
+
+    Args:
+        devices: Names with commas.
+        folder: Where they are, in folders of their own.
+
+    Returns:
+        0 where all are equal, else 1; a capsule that is too large for a device is left out and said so.
+
+    Raises:
+        InputError: A device's name or a capsule is refused, or there is none.
+        LinkLost: A device does not answer.
+    """
+    names = parse_devices(devices)
+    paths = sorted(folder.glob("**/*.npz"))
+    if not paths:
+        raise InputError.about(f"{folder}", expected="capsules", got="none", do="run it in a checkout")
+    cases = {path.relative_to(folder).as_posix(): read_case(path) for path in paths}
+    return max(_replay_on(name, cases) for name in names)
+
+
+def _replay_on(name: str, cases: Mapping[str, Case]) -> int:
+    """Runs all on one device; 0 where all are equal, else 1."""
+    engine = open_engine(name)
+    left_out, failed = 0, 0
+    console = Console(stderr=True)
+    try:
+        # A bar where somebody watches; a line for each that fails stays.
+        for path, case in track(cases.items(), name, console=console, transient=True, disable=not console.is_terminal):
+            found: object = None
+            try:
+                found = replay(case, engine)
+            except InputError as refusal:
+                left_out += 1
+                print(f"{name}: {path}: left out: {refusal}")
+                continue
+            except CRASHES as crash:
+                found = f"{type(crash).__name__}: {crash}"
+            if found is not None:
+                failed += 1
+                print(f"{name}: {path}: {found}")
+    finally:
+        _close(engine)
+    parts = [f"{len(cases) - failed - left_out} of {len(cases)} capsules are equal"]
+    parts += [f"{failed} failed"] if failed else []
+    parts += [f"{left_out} left out"] if left_out else []
+    print(f"{name}: {', '.join(parts)}", flush=True)
+    return DIVERGED if failed else 0
+
+
+def _close(engine: OpenedEngine) -> None:
+    if isinstance(engine, DeviceEngine):
+        engine.close()

@@ -88,6 +88,23 @@ def softmax_numerators(logits: Int8Array, exponent: int) -> IntArray:
     return g
 
 
+def probability_error(logits: Int8Array, exponent: int, label: int) -> IntArray:
+    """Softmax minus the one-hot label, in units of 2**-11.
+
+    Args:
+        logits: int8, (K,), 2 <= K <= 1024.
+        exponent: Of the logits, any whole number.
+        label: 0..K-1.
+
+    Returns:
+        int64, (K,), -2048..2048, of sum 0.
+    """
+    g = softmax_numerators(logits, exponent)
+    p: IntArray = (g << PROBABILITY_BITS) // g.sum()
+    p[label] -= p.sum()
+    return p
+
+
 def loss_error(logits: Int8Array, exponent: int, label: int, rounding: LossRounding, rng: int) -> tuple[Int8Array, int]:
     """The error that arrives at the logits: softmax minus the one-hot label.
 
@@ -103,12 +120,14 @@ def loss_error(logits: Int8Array, exponent: int, label: int, rounding: LossRound
 
     Source: NITI, arXiv 2009.13108, section III, and its public code.
     """
-    g = softmax_numerators(logits, exponent)
-    p = (g << PROBABILITY_BITS) // g.sum()
-    p[label] -= p.sum()
+    return round_error(probability_error(logits, exponent, label), rounding, rng)
+
+
+def round_error(error: IntArray, rounding: LossRounding, rng: int) -> tuple[Int8Array, int]:
+    """Round a `probability_error` to int8, in units of 2**-7; see `loss_error`."""
     if rounding is LossRounding.NEAREST:
-        return clip(round_shift(p, ERROR_SHIFT)), rng
-    rounded, rng = sto_shift(p, ERROR_SHIFT, rng)
+        return clip(round_shift(error, ERROR_SHIFT)), rng
+    rounded, rng = sto_shift(error, ERROR_SHIFT, rng)
     return clip(rounded), rng
 
 

@@ -11,7 +11,7 @@ from .checks import Int8Array, check_range, check_tensor
 from .engine import Epoch, KernelCase, KernelResult, Observation, Step
 from .errors import InputError, NotReady
 from .kernel import run_kernel
-from .loss import loss_error, predict
+from .loss import predict, probability_error, round_error
 from .methods import apply_update, effective_weights, score_gradient, update_of
 from .network import Network
 from .passes import Backward, Forward, backward, forward
@@ -27,8 +27,10 @@ class ReferenceEngine:
 
     Beside the trace's tensors, `tensor` knows the inner ones of the last step: ``"<i>.accumulator"``,
     ``"<i>.effective_weights"``, ``"<i>.gradient"``, ``"<i>.score_gradient"`` (PRIOT), ``"<i>.update"``,
-    ``"<i>.error_accumulator"`` and ``"<i>.input_error"`` (not for the first layer with weights), and per layer
-    ``"layer<j>.output"`` and ``"layer<j>.error"``, the error that arrives at that layer's output.
+    ``"<i>.error_accumulator"`` and ``"<i>.input_error"`` (not for the first layer with weights), ``"<i>.before"``, the
+    values that the update changed, the shifts used as ``"<i>.forward_shift"``, ``"<i>.backward_shift"`` and
+    ``"<i>.gradient_shift"`` (0-d), per layer ``"layer<j>.output"`` and ``"layer<j>.error"``, the error that arrives at
+    that layer's output, and ``"probability_error"``, the loss error before it is rounded.
     """
 
     name = "reference"
@@ -130,7 +132,7 @@ class ReferenceEngine:
         values = dict(state.values)
         for i, used in shifts.items():
             update = update_of(self._trace[self._learned(i)], used.gradient)
-            self._trace[f"{i}.update"] = update
+            self._trace[f"{i}.update"], self._trace[f"{i}.before"] = update, values[i]
             values[i] = apply_update(values[i], update)
         self._run = model, method, State(values, state.rng, state.scales, state.scored)
         return prediction, shifts
@@ -145,9 +147,10 @@ class ReferenceEngine:
         ahead = forward(network.layers, weights, image, scales)
         logits = ahead.outputs[-1]
         exponent = logit_exponent(model, ahead.shifts)
-        error, rng = loss_error(logits, exponent, label, method.loss_rounding, state.rng)
+        exact = probability_error(logits, exponent, label)
+        error, rng = round_error(exact, method.loss_rounding, state.rng)
         back = backward(network.layers, weights, ahead, error, scales, last=network.weighted[0])
-        self._trace = _forward_trace(network, ahead) | _backward_trace(network, back)
+        self._trace = _forward_trace(network, ahead) | _backward_trace(network, back) | {"probability_error": exact}
         shifts = {}
         for i in network.weighted:
             self._trace[f"{i}.effective_weights"] = weights[i]
@@ -157,6 +160,7 @@ class ReferenceEngine:
             learned = self._trace[self._learned(i)]
             shift = update_shift(learned, method.mu) if scales is None else scales[i].gradient
             shifts[i] = Shifts(ahead.shifts[i], back.shifts[i], shift)
+            self._trace[f"{i}.gradient_shift"] = np.array(shift)
         self._run = model, method, State(state.values, rng, scales, state.scored)
         return predict(logits), shifts
 
@@ -219,6 +223,7 @@ def check_samples(what: str, images: Int8Array, labels: Labels, network: Network
 def _forward_trace(network: Network, ahead: Forward) -> dict[str, Tensor]:
     trace: dict[str, Tensor] = {f"layer{j}.output": output for j, output in enumerate(ahead.outputs)}
     trace |= {f"{i}.accumulator": accumulator for i, accumulator in ahead.accumulators.items()}
+    trace |= {f"{i}.forward_shift": np.array(shift) for i, shift in ahead.shifts.items()}
     for stage in network.stages:
         trace[f"{stage.layer}.output"] = ahead.outputs[max((stage.layer, *stage.behind))]
     return trace | {"logits": ahead.outputs[-1]}
@@ -228,6 +233,7 @@ def _backward_trace(network: Network, back: Backward) -> dict[str, Tensor]:
     trace: dict[str, Tensor] = {f"layer{j}.error": error for j, error in back.errors.items()}
     trace |= {f"{i}.gradient": gradient for i, gradient in back.gradients.items()}
     trace |= {f"{i}.error_accumulator": accumulator for i, accumulator in back.accumulators.items()}
+    trace |= {f"{i}.backward_shift": np.array(shift) for i, shift in back.shifts.items()}
     for stage in network.stages:
         trace[f"{stage.layer}.error"] = back.errors[max((stage.layer, *stage.behind))]
         if stage.layer in back.input_errors:

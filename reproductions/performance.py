@@ -23,6 +23,8 @@ from .plan import Run
 from .probe import PROBE_IMAGES, Counts, Probe
 from .records import DO, EpochRecord, RunRecord, keep, kept
 
+HOST, REFERENCE = "host", "reference"
+
 
 class EnginesDiffer(Exception):
     """Two engines that took the same run in step no longer agree; the message names row, angle, seed and epoch."""
@@ -182,7 +184,7 @@ def measure(
             if value != results[0][what]:
                 raise EnginesDiffer(
                     f"{run}, after epoch {epoch}: {what} is {results[0][what]} on {engines[0].name}, {value} on "
-                    f"{engine.name}; find the first step that differs with `pytest --device={engine.name}`."
+                    f"{engine.name}; find the first step that differs with {search(run, epoch, run.devices)}."
                 )
     cycles = next((passed.cycles for passed in passes if passed is not None and passed.cycles is not None), None)
     pruned = count_pruned(state, run.method)
@@ -190,6 +192,21 @@ def measure(
     if crc is None or test is None:
         raise TypeError("an engine reported no result")
     return EpochRecord(epoch, test, train, crc, pruned, cycles, counts)
+
+
+def search(run: Run, epoch: int, devices: Sequence[str]) -> str:
+    """The command that finds the first step that differs, where two engines differ after an epoch.
+
+    Args:
+        run: The run.
+        epoch: Epochs trained; with none trained, the predictions differ, or the state that was loaded.
+        devices: The two; the host's engine, where it is one of them, is the one to believe.
+    """
+    device, *others = sorted(devices, key=lambda name: name in (HOST, REFERENCE))
+    if not epoch or not others:
+        return f"`./run pytest --device={device} tests/equivalence`"
+    where = f"--table {run.table} --row '{run.row.name}' --angle {run.angle} --seed {run.seed} --epochs {run.epochs}"
+    return f"`./run invoke bisect --device {device} --against {others[0]} {where} --epoch {epoch}`"
 
 
 def count_pruned(state: State, method: Method) -> int | None:

@@ -23,13 +23,13 @@ from priot_hil.reference.streams import order
 from .checkpoint import committed_checkpoint, committed_sums
 from .data import load_mnist, transfer_task
 from .experiment import Experiment, read_experiment
-from .performance import EnginesDiffer, Material, first_state, perform
+from .performance import HOST, EnginesDiffer, Material, first_state, perform, search
 from .plan import Run, code_fingerprint, plan
 from .provenance import machine, made_by
 from .records import RunRecord, write_records
 from .runner import default_console
 
-TABLE, HOST = "accuracy", "host"
+TABLE = "accuracy"
 RESULTS = Path("results") / "run-epochs"
 LOOK_SECONDS = 1.0  # between two looks at a board
 
@@ -219,7 +219,8 @@ class Detached:
             if expected != (got := (result.train_correct, result.test_correct, result.state_crc)):
                 raise EnginesDiffer(
                     f"{self.run}, after epoch {epoch.epoch}: right in training, right in test, state CRC are "
-                    f"{expected} on the host, {got} on {self.engine.name}"
+                    f"{expected} on the host, {got} on {self.engine.name}; find the first step that differs with "
+                    f"{search(self.run, epoch.epoch, (self.engine.name, HOST))}."
                 )
             epochs.append(replace(epoch, cycles=result.cycles or None))
         described = {**record.run, "devices": [HOST, self.engine.name]}

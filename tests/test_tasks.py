@@ -43,7 +43,9 @@ def expect_refusal(*arguments: str | Path, sentence: str) -> None:
     [
         (["nosuch"], "No idea what 'nosuch' is!"),
         (["bench", "--nosuch"], "No idea what '--nosuch' is!"),
-        (["replay"], "'capsule'"),
+        (["replay"], "replay: expected --capsule FILE or --all, got neither"),
+        (["replay", "--all", "--capsule", GOLDEN], "replay: expected --capsule FILE or --all, got both"),
+        (["bisect", "--device", "host"], "engines to compare: expected two, got host and host"),
         (["replay", "--capsule"], "needed value and was not given one"),
         (["reproduce", "--table", "nosuch"], "expected"),
         (["reproduce", "--device", "nosuch"], "nosuch"),

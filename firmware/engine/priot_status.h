@@ -97,6 +97,7 @@ typedef enum {
     PRIOT_CAPABILITY_DATASET = 4, /* has room for a transfer set in flash */
     PRIOT_CAPABILITY_STORE = 8, /* writes that flash itself: erase and store */
     PRIOT_CAPABILITY_RUN = 16, /* trains on that flash while no host is there: run, progress, stop */
+    PRIOT_CAPABILITY_BATCH = 32, /* takes several requests in one frame */
 } priot_capability;
 
 #endif

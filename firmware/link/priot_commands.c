@@ -37,7 +37,7 @@ static priot_status run_hello(call *at) {
     priot_put_u32(out + PRIOT_HELLO_RESPONSE_CLOCK_HZ, board->clock_hz);
     priot_put_u32(out + PRIOT_HELLO_RESPONSE_ARENA_BYTES, (uint32_t)at->device->engine.arena_bytes);
     priot_put_u32(out + PRIOT_HELLO_RESPONSE_DATASET_BYTES, board->dataset_bytes);
-    priot_put_u32(out + PRIOT_HELLO_RESPONSE_CAPABILITIES, board->capabilities);
+    priot_put_u32(out + PRIOT_HELLO_RESPONSE_CAPABILITIES, board->capabilities | PRIOT_CAPABILITY_BATCH);
     priot_put_u16(out + PRIOT_HELLO_RESPONSE_PAYLOAD_LIMIT, PRIOT_PAYLOAD_LIMIT);
     out[PRIOT_HELLO_RESPONSE_RESET_CAUSE] = (uint8_t)board->reset_cause;
     out[PRIOT_HELLO_RESPONSE_FAULTED] = board->fault != NULL;
@@ -348,6 +348,8 @@ static priot_status run_stop(call *at) {
     return PRIOT_STATUS_OK;
 }
 
+static priot_status run_batch(call *at);
+
 /* What each command takes: its handler, the length of its request, and whether more may follow. */
 static const struct {
     handler run;
@@ -372,7 +374,51 @@ static const struct {
     [PRIOT_COMMAND_RUN] = {run_run, PRIOT_RUN_REQUEST_BYTES, 0},
     [PRIOT_COMMAND_PROGRESS] = {run_progress, 0, 0},
     [PRIOT_COMMAND_STOP] = {run_stop, 0, 0},
+    [PRIOT_COMMAND_BATCH] = {run_batch, 0, 1},
 };
+
+static int has_length(uint8_t command, size_t bytes) {
+    return COMMANDS[command].has_tail ? bytes >= COMMANDS[command].request_bytes
+                                      : bytes == COMMANDS[command].request_bytes;
+}
+
+/* Bytes of the answer to a request in a batch, whose length is right. */
+static size_t answer_bytes(uint8_t command, const uint8_t *request) {
+    return command == PRIOT_COMMAND_READ     ? priot_get_u16(request + PRIOT_READ_REQUEST_LENGTH)
+           : command == PRIOT_COMMAND_KERNEL ? PRIOT_KERNEL_RESPONSE_BYTES
+                                             : 0;
+}
+
+static priot_status run_batch(call *at) {
+    const uint8_t *next = at->request, *end = next + at->request_bytes;
+    while (next != end) {
+        if ((size_t)(end - next) < PRIOT_PART_RECORD_BYTES) {
+            return PRIOT_STATUS_BAD_LENGTH;
+        }
+        const uint8_t command = next[PRIOT_PART_RECORD_COMMAND];
+        if (command != PRIOT_COMMAND_START && command != PRIOT_COMMAND_WRITE && command != PRIOT_COMMAND_READ &&
+            command != PRIOT_COMMAND_KERNEL) {
+            return bad_value(at, command);
+        }
+        const size_t bytes = priot_get_u16(next + PRIOT_PART_RECORD_LENGTH);
+        next += PRIOT_PART_RECORD_BYTES;
+        if (bytes > (size_t)(end - next) || !has_length(command, bytes)) {
+            return PRIOT_STATUS_BAD_LENGTH;
+        }
+        if (answer_bytes(command, next) > PRIOT_PAYLOAD_LIMIT - at->response_bytes) {
+            return PRIOT_STATUS_BAD_RANGE;
+        }
+        call part = {at->device, next, bytes, at->response + at->response_bytes, 0, {PRIOT_NO_DETAIL, PRIOT_NO_DETAIL}};
+        const priot_status status = COMMANDS[command].run(&part);
+        if (status != PRIOT_STATUS_OK) {
+            at->detail = part.detail;
+            return status;
+        }
+        at->response_bytes += part.response_bytes;
+        next += bytes;
+    }
+    return PRIOT_STATUS_OK;
+}
 
 priot_status priot_device_command(priot_device *device, uint8_t command, const uint8_t *request, size_t request_bytes,
                                   uint8_t *response, size_t *response_bytes) {
@@ -380,8 +426,7 @@ priot_status priot_device_command(priot_device *device, uint8_t command, const u
     priot_status status;
     if (command >= sizeof COMMANDS / sizeof COMMANDS[0] || COMMANDS[command].run == NULL) {
         status = PRIOT_STATUS_UNKNOWN_COMMAND;
-    } else if (request_bytes < COMMANDS[command].request_bytes || request_bytes > PRIOT_PAYLOAD_LIMIT ||
-               (!COMMANDS[command].has_tail && request_bytes != COMMANDS[command].request_bytes)) {
+    } else if (request_bytes > PRIOT_PAYLOAD_LIMIT || !has_length(command, request_bytes)) {
         status = PRIOT_STATUS_BAD_LENGTH;
     } else if (device->run.is_active && !priot_run_allows(command)) {
         status = PRIOT_STATUS_BUSY;

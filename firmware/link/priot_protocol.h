@@ -26,6 +26,8 @@ evaluation after each epoch. The answer comes at once; the work goes on whoever 
 the device restarts. */
     PRIOT_COMMAND_PROGRESS = 17, /* How far the last detached run since LOAD is, and what it gave; zeros where there was none. */
     PRIOT_COMMAND_STOP = 18, /* Ends the detached run that is at work, between two samples; its results stay, and so does the state. */
+    PRIOT_COMMAND_BATCH = 19, /* Runs requests one after the other. The first that is refused ends it: the answer is its refusal, and those before
+it have been run. One whose answer does not fit any more is refused as bad_range. */
 } priot_command;
 
 /* Before the payload of every frame; behind it stands the CRC-32 (zlib's) of header and payload. */
@@ -105,6 +107,12 @@ the device restarts. */
 #define PRIOT_FAULT_RECORD_STAGE 32u /* u32 */
 #define PRIOT_FAULT_RECORD_OPERATION 36u /* u32 */
 #define PRIOT_FAULT_RECORD_BYTES 40u
+
+/* Before each request in a batch. */
+#define PRIOT_PART_RECORD_COMMAND 0u /* u8 */
+#define PRIOT_PART_RECORD_SPARE 1u /* u8 */
+#define PRIOT_PART_RECORD_LENGTH 2u /* u16 */
+#define PRIOT_PART_RECORD_BYTES 4u
 
 /* Response of hello. */
 #define PRIOT_HELLO_RESPONSE_PREVIOUS 0u /* u32 */

@@ -2,25 +2,29 @@
 
 import json
 import queue
+import shutil
 import threading
 from collections.abc import Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
+from priot_hil.harness.cases import read_case, size_of
 from priot_hil.harness.files import write_aside
 from priot_hil.reference.errors import InputError
 
 from .mutant import Mutant
 from .progress import Teller
-from .records import Record, Results, Verdict, describe
-from .trial import Hunt, Outcome, Trial, patience, result, start
+from .records import Record, Results, Size, Verdict, describe
+from .trial import DEVICE_TESTS, EQUIVALENCE, QUICK, Hunt, Outcome, Trial, patience, result, start
 from .workshop import MutatedDevice, Product, Workshop
 
+SUITES: dict[MutatedDevice, tuple[str, ...]] = {"host": (*EQUIVALENCE, *DEVICE_TESTS), "emulator": QUICK}
+SHRINK_SECONDS = 900.0  # more than hypothesis gives itself
 VERDICT = {
     Outcome.FAILED: Verdict.FAILED,
     Outcome.CRASHED: Verdict.CRASHED,
@@ -48,8 +52,8 @@ class Campaign:
         self._code: str | None = None
         self._lock = threading.Lock()
 
-    def perform(self, mutants: Sequence[Mutant], workers: int, console: Console) -> None:
-        """Tries mutants; interrupted, it leaves what it has.
+    def perform(self, mutants: Sequence[Mutant], workers: int, console: Console, *, shrinks: bool = False) -> None:
+        """Tries mutants, or looks how small the cases become that killed them; interrupted, it leaves what it has.
 
         Raises:
             InputError: The suite fails on the firmware as it is, or a file cannot be written.
@@ -59,19 +63,19 @@ class Campaign:
         for mutant in mutants:
             waiting.put(mutant)
         with Teller(console, len(mutants)) as teller, ThreadPoolExecutor(workers) as pool:
-            tasks = [pool.submit(self._work, number, waiting, teller) for number in range(workers)]
+            tasks = [pool.submit(self._work, number, waiting, teller, shrinks) for number in range(workers)]
             try:
                 done, _ = wait(tasks, return_when=FIRST_EXCEPTION)
                 _raise_first(done)
             finally:
                 self.is_over.set()
 
-    def _work(self, number: int, waiting: "queue.SimpleQueue[Mutant]", teller: Teller) -> None:
+    def _work(self, number: int, waiting: "queue.SimpleQueue[Mutant]", teller: Teller, shrinks: bool) -> None:
         """One worker: its own copy of the firmware, one mutant after the other."""
         with closing(Workshop(self.device, number)) as workshop:
-            self._work_in(workshop, waiting, teller)
+            self._work_in(workshop, waiting, teller, shrinks)
 
-    def _work_in(self, workshop: Workshop, waiting: "queue.SimpleQueue[Mutant]", teller: Teller) -> None:
+    def _work_in(self, workshop: Workshop, waiting: "queue.SimpleQueue[Mutant]", teller: Teller, shrinks: bool) -> None:
         product = workshop.build()
         assert product is not None, "what fails to build raises"
         self._measure(product, workshop.root, teller)
@@ -80,7 +84,7 @@ class Campaign:
                 mutant = waiting.get_nowait()
             except queue.Empty:
                 return
-            record = self._try(mutant, workshop)
+            record = self._shrink(mutant, workshop) if shrinks else self._try(mutant, workshop)
             if not self.is_over.is_set():
                 with self._lock:
                     self.results.add(record)
@@ -119,11 +123,28 @@ class Campaign:
         verdict = VERDICT[trial.outcome]
         return Record(**about, verdict=verdict, test=trial.test, seconds=round(trial.seconds, 2), said=trial.said)
 
+    def _shrink(self, mutant: Mutant, workshop: Workshop) -> Record:
+        """The record of a mutant that a test killed, with the size of the smallest case that this test finds."""
+        record = self.results.records[mutant.id]
+        product = workshop.build(mutant)
+        assert product is not None, "it compiled before"
+        hunt = Hunt(product.device, workshop.root, {}, (record.test,), shrinks=True)
+        shutil.rmtree(hunt.failures, ignore_errors=True)
+        self._run(hunt, SHRINK_SECONDS)
+        sizes = [size_of(read_case(path)) for path in hunt.failures.glob("*.npz")]
+        if not sizes:
+            return record
+        size = min(sizes, key=lambda size: size.weights)
+        return replace(record, size=Size(size.weights, size.nonzero, size.steps or 1))
+
     def _hunt(self, product: Product, folder: Path) -> Trial:
-        """Lets the suite look at a device, in a process that ends with the campaign."""
-        hunt = Hunt(product.device, folder, self._times)
+        """Lets the suite look at a device."""
+        hunt = Hunt(product.device, folder, self._times, SUITES[self.device])
+        return self._run(hunt, patience(self._times) if self._times else None)
+
+    def _run(self, hunt: Hunt, left: float | None) -> Trial:
+        """A suite in a process that ends with the campaign, or after so many seconds."""
         process = start(hunt)
-        left = patience(self._times) if self._times else None
         while process.is_alive() and not self.is_over.is_set() and (left is None or left > 0):
             process.join(0.25)
             left = None if left is None else left - 0.25

@@ -12,7 +12,7 @@ from priot_hil.reference.errors import InputError
 from .campaign import Campaign
 from .mutant import Mutant
 from .records import Results, Verdict, arguments, fingerprint, stale
-from .report import is_open, summary, write_report
+from .report import is_by_a_case, is_open, summary, write_report
 from .sample import sample
 from .sources import all_mutants
 from .workshop import MutatedDevice
@@ -21,7 +21,14 @@ SURVIVED = 1
 
 
 def mutate(
-    device: str, count: int, *, every: bool = False, only: str = "", again: bool = False, report: Path | None = None
+    device: str,
+    count: int,
+    *,
+    every: bool = False,
+    only: str = "",
+    again: bool = False,
+    shrink: int = 0,
+    report: Path | None = None,
 ) -> int:
     """Tries mutants of the firmware; interrupted, the same command goes on where it stopped.
 
@@ -29,8 +36,9 @@ def mutate(
         device: "host" or "emulator".
         count: How many mutants, chosen evenly.
         every: All of them instead.
-        only: Those alone whose id has this in it.
+        only: Those alone whose id has this in it, or one of these with commas.
         again: Try those again that survived before.
+        shrink: For how many of the killed to see how small the case becomes.
         report: Folder to write the table to, with its records; None for no table.
 
     Returns:
@@ -58,6 +66,10 @@ def mutate(
     )
     if missing:
         Campaign(_device(device), results).perform(missing, min(os.cpu_count() or 1, len(missing)), console)
+    if large := to_shrink(chosen, results, shrink):
+        console.print(f"how small the cases become that killed {len(large)} of them", highlight=False)
+        workers = min(os.cpu_count() or 1, len(large))
+        Campaign(_device(device), results).perform(large, workers, console, shrinks=True)
     records = [results.records[mutant.id] for mutant in chosen]
     for line in summary(records, argued, stale(argued, everything)):
         console.print(line, markup=False, highlight=False, soft_wrap=True)
@@ -74,7 +86,8 @@ def choose(everything: list[Mutant], count: int, *, every: bool, only: str) -> l
         InputError: No id has what was asked for in it.
     """
     if only:
-        found = [mutant for mutant in everything if only in mutant.id]
+        parts = [part for part in only.split(",") if part]
+        found = [mutant for mutant in everything if any(part in mutant.id for part in parts)]
         if not found:
             expected = "a part of a mutant's id, such as priot_math.h:priot_clip_s8"
             raise InputError.about(
@@ -82,6 +95,12 @@ def choose(everything: list[Mutant], count: int, *, every: bool, only: str) -> l
             )
         return found
     return everything if every else sample(everything, count)
+
+
+def to_shrink(chosen: list[Mutant], results: Results, count: int) -> list[Mutant]:
+    """Of the mutants that a generated case killed, so many, evenly, but for those whose case is known."""
+    killed = [mutant for mutant in chosen if is_by_a_case(results.records[mutant.id])]
+    return [mutant for mutant in sample(killed, count) if results.records[mutant.id].size is None]
 
 
 def _device(name: str) -> MutatedDevice:

@@ -40,4 +40,6 @@ class Teller:
         self._bar.update(self._task, completed=self._done)
         if not self._console.is_terminal or record.verdict is Verdict.SURVIVED:
             by = f" by {record.test} after {record.seconds:.1f} s" if record.test else ""
-            self.say(f"[{self._done}/{self._count}] {record.id}: {record.verdict}{by}")
+            size = record.size
+            small = f", shrunk to {size.weights} weights and {size.nonzero} numbers not 0" if size else ""
+            self.say(f"[{self._done}/{self._count}] {record.id}: {record.verdict}{by}{small}")

@@ -26,6 +26,11 @@ def is_open(record: Record, argued: Mapping[str, str]) -> bool:
     return record.verdict is Verdict.SURVIVED and record.id not in argued
 
 
+def is_by_a_case(record: Record) -> bool:
+    """Whether a generated case killed it, and not a stored one, a request or a crash."""
+    return record.verdict is Verdict.FAILED and not is_device_test(record.test) and "golden" not in record.test
+
+
 def summary(records: Sequence[Record], argued: Mapping[str, str], stale: Sequence[str]) -> Iterator[str]:
     """The figures, for people, and what is left to do."""
     counts = Counter(record.verdict for record in records)
@@ -170,7 +175,7 @@ def _kills(records: Sequence[Record]) -> Iterator[str]:
     yield "Killed: " + ", ".join(f"{HOW[verdict]} {counts[verdict]}" for verdict in KILLED if counts[verdict]) + "."
     by = Counter(_suite(record.test) for record in killed)
     yield "First seen by: " + ", ".join(f"{name} {count}" for name, count in by.most_common()) + "."
-    tenths = quantiles([record.seconds for record in killed], n=10)
+    tenths = quantiles([record.seconds for record in killed], n=10, method="inclusive")
     slowest = max(killed, key=lambda record: record.seconds)
     yield (
         f"Seconds from the first test to the kill: median {tenths[4]:.2f}, nine in ten within {tenths[8]:.1f}, "

@@ -9,10 +9,11 @@ from .sources import DOMAIN_OPERATOR
 
 
 def sample(mutants: Sequence[Mutant], count: int) -> list[Mutant]:
-    """So many mutants, evenly over operators and files, in their order; every named replacement is among them.
+    """So many mutants, evenly over operators and files, in their order.
 
-    Each operator gives one mutant of each file, and then as many as its share of all. Which ones is decided by hashes
-    of the ids, so that an edit elsewhere leaves the choice as it is.
+    Each operator gives one mutant of each file, and then as many as its share of all; the named replacements are all
+    among them where they are a tenth at most. Which ones is decided by hashes of the ids, so that an edit elsewhere
+    leaves the choice as it is.
 
     Args:
         mutants: All of them.
@@ -21,8 +22,10 @@ def sample(mutants: Sequence[Mutant], count: int) -> list[Mutant]:
     cells: dict[tuple[str, str], list[Mutant]] = defaultdict(list)
     for mutant in mutants:
         cells[mutant.file, mutant.operator].append(mutant)
+    named = sum(mutant.operator == DOMAIN_OPERATOR for mutant in mutants)
+    first = DOMAIN_OPERATOR if 10 * named <= count else None
     ranked = [
-        (-1.0 if mutant.operator == DOMAIN_OPERATOR else rank / len(cell), _hash(mutant), mutant)
+        (-1.0 if mutant.operator == first else rank / len(cell), _hash(mutant), mutant)
         for cell in cells.values()
         for rank, mutant in enumerate(sorted(cell, key=_hash))
     ]

@@ -17,12 +17,16 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 
 from priot_hil.harness.paths import BUILD, ROOT
+from priot_hil.harness.plugin.selection import id_of
 
+DEVICE = "device"  # what a test's name says in place of a device's path, which would not be the same elsewhere
 EQUIVALENCE = ("tests/equivalence",)
+QUICK = tuple(f"tests/equivalence/test_{name}.py" for name in ("short", "kernels"))
 DEVICE_FILES = ("device", "device_load", "device_data", "descriptions", "detached")
 DEVICE_TESTS = tuple(f"tests/harness/test_{name}.py" for name in DEVICE_FILES)
 FIXTURES = ("engine", "device_engine", "fresh_engine")
 PROFILE = "hunt"
+SMALLEST = "hunt for the smallest"
 SEED = 0
 PATIENCE = 5  # a test that takes so many times as long as on the unmutated firmware hangs
 LEAST_SECONDS = 4
@@ -36,6 +40,9 @@ settings.register_profile(
     database=None,
     deadline=None,
     suppress_health_check=list(HealthCheck),
+)
+settings.register_profile(
+    SMALLEST, settings.get_profile(PROFILE), phases=(Phase.explicit, Phase.generate, Phase.shrink)
 )
 
 
@@ -79,13 +86,15 @@ class Hunt:
         device: The name for `--device`.
         folder: Where it works, and leaves notes and log.
         times: CPU seconds of each test on the unmutated firmware; of none: no limits.
-        arguments: More of pytest's, such as tests.
+        tests: Which to run: files, or the names of tests as a trial gives them.
+        shrinks: Whether a failing case is made as small as it can be, and left in `failures`.
     """
 
     device: str
     folder: Path
     times: Mapping[str, float]
-    arguments: tuple[str, ...] = (*EQUIVALENCE, *DEVICE_TESTS)
+    tests: tuple[str, ...] = EQUIVALENCE
+    shrinks: bool = False
 
     def __post_init__(self) -> None:
         self._begin: float | None = None
@@ -95,6 +104,11 @@ class Hunt:
     def notes(self) -> Path:
         """A line of JSON for each test that starts, passes or fails."""
         return self.folder / "trial.jsonl"
+
+    @property
+    def failures(self) -> Path:
+        """Where failing cases are kept."""
+        return self.folder / "failures"
 
     @property
     def log(self) -> Path:
@@ -140,8 +154,8 @@ class Hunt:
         return self.device in (params.get(fixture) for fixture in FIXTURES)
 
     def _name(self, nodeid: str) -> str:
-        """A test without its device, whose path would not be the same elsewhere."""
-        return nodeid.replace(self.device.replace("/", "-"), "device")
+        """A test without its device."""
+        return nodeid.replace(id_of(self.device), DEVICE)
 
 
 def is_device_test(nodeid: str) -> bool:
@@ -182,9 +196,11 @@ def perform(hunt: Hunt) -> None:
     log = os.open(hunt.log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     os.dup2(log, 1)
     os.dup2(log, 2)
-    tests = [str(ROOT / each) if each.startswith("tests/") else each for each in hunt.arguments]
+    device = id_of(hunt.device)
+    tests = [str(ROOT / test).replace(f"[{DEVICE}", f"[{device}") for test in hunt.tests]
     options = ["-x", "-q", "-p", "no:cacheprovider", "-W", "ignore::pytest.PytestAssertRewriteWarning"]
-    options += [f"--hypothesis-profile={PROFILE}", f"--hypothesis-seed={SEED}", f"--device={hunt.device}"]
+    options += [f"--hypothesis-profile={SMALLEST if hunt.shrinks else PROFILE}", f"--failures={hunt.failures}"]
+    options += [f"--hypothesis-seed={SEED}", f"--device={hunt.device}"]
     place = [f"--rootdir={ROOT}", f"--config-file={ROOT / 'pyproject.toml'}"]
     status = pytest.main([*options, *place, *tests], plugins=[hunt])
     sys.stdout.flush()

@@ -2,12 +2,16 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import wraps
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from priot_hil.harness.compare import first_difference
+from priot_hil.harness.capsule import Capsule, Mode
+from priot_hil.harness.capsule_kernel import KernelCapsule
+from priot_hil.harness.divergence import first_difference
+from priot_hil.harness.failures import blaming
 from priot_hil.harness.strategies import Run
 from priot_hil.reference.checks import Int8Array
 from priot_hil.reference.engine import Engine
@@ -32,6 +36,18 @@ class Moment:
     shifts: dict[int, Shifts]
     tensors: dict[str, Int8Array]
     state: State
+
+
+def blamed(test: Callable[..., None]) -> Callable[..., None]:
+    """A property whose failure carries what it has drawn as `run` or `case`, to be kept as a capsule."""
+
+    @wraps(test)
+    def carried(**given: Any) -> None:
+        run: Run | None = given.get("run")
+        with blaming(KernelCapsule(given["case"]) if run is None else Capsule(*run, Mode.TRAIN)):
+            test(**given)
+
+    return carried
 
 
 def record(engine: Engine, run: Run) -> list[Moment]:

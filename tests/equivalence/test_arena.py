@@ -5,7 +5,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from priot_hil.harness.compare import Mismatch, compare_state, compare_step
+from priot_hil.harness.compare import compare_state, compare_step
+from priot_hil.harness.divergence import Mismatch
 from priot_hil.reference.engine import Engine
 from priot_hil.reference.errors import InputError
 from priot_hil.reference.kinds import MethodKind

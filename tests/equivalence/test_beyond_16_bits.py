@@ -18,6 +18,14 @@ pytestmark = pytest.mark.needs("large_arena")
 ALL = tuple(MethodKind)
 NITI = (MethodKind.NITI_DYNAMIC, MethodKind.NITI_STATIC)  # the bound on positions is below 16 bits for scores
 DENSE = (*NITI, MethodKind.PRIOT)  # a row of PRIOT-S has at most 65,536 edges
+
+
+def along_one_axis(shape: tuple[int, int, int]) -> Network:
+    """The longest side that 16 bits hold, and padding that goes beyond it."""
+    convolution = Conv2d(1, 1, 5, 1, 2)
+    return Network(shape, (convolution, Relu(), convolution, Flatten(), Linear(65_535, 2)))
+
+
 LARGE = {
     "features": (DENSE, Network((2,), (Linear(2, 66_000), Relu(), Linear(66_000, 2)))),
     "scored features": (ALL, Network((1,), (Linear(1, 65_536), Relu(), Linear(65_536, 2)))),
@@ -32,6 +40,8 @@ LARGE = {
     "taps": (DENSE, Network((1, 1, 2), (Conv2d(1, 1, 1), Conv2d(1, 1, 257, 258, 256), Flatten(), Linear(1, 2)))),
     "window": (NITI, Network((1, 257, 514), (Conv2d(1, 1, 1), MaxPool2d(257), Relu(), Flatten(), Linear(2, 2)))),
     "pooled": (NITI, Network((1, 130, 512), (Conv2d(1, 1, 1), MaxPool2d(1), Relu(), Flatten(), Linear(66_560, 2)))),
+    "height": (NITI, along_one_axis((1, 65_535, 1))),
+    "width": (NITI, along_one_axis((1, 1, 65_535))),
     "pixels": (ALL, Network((1, 300, 301), (Relu(), MaxPool2d(100), Flatten(), Linear(9, 2)))),
 }
 

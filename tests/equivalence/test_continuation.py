@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from equivalence.cases import examples
-from equivalence.histories import expect_same, expect_state, record, take_step
+from equivalence.histories import blamed, expect_same, expect_state, record, take_step
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,8 +16,9 @@ from priot_hil.reference.kinds import LossRounding, MethodKind
 DYNAMIC = (MethodKind.NITI_DYNAMIC, MethodKind.PRIOT, MethodKind.PRIOT_S)
 
 
-@examples(12)
+@examples(5)
 @given(run=runs(sizes=TINY, steps=4), other=runs(sizes=TINY, steps=1), data=st.data())
+@blamed
 def test_a_saved_run_goes_on(engine: Engine, run: Run, other: Run, data: st.DataObject) -> None:
     """Some steps, the state read and loaded again after another run was there: the rest is as if nothing had been."""
     expected = record(engine, run)
@@ -32,8 +33,9 @@ def test_a_saved_run_goes_on(engine: Engine, run: Run, other: Run, data: st.Data
 
 
 @pytest.mark.needs("dataset")
-@examples(10)
+@examples(4)
 @given(run=runs(sizes=TINY, steps=3), data=st.data())
+@blamed
 def test_an_epoch_is_its_steps(engine: DatasetEngine, run: Run, data: st.DataObject) -> None:
     """In any order, samples left out or repeated, in one epoch or in two: the same state, and as many right."""
     count = len(run.images)
@@ -54,8 +56,9 @@ def test_an_epoch_is_its_steps(engine: DatasetEngine, run: Run, data: st.DataObj
     expect_state(engine.state(), expected, "after an evaluation")
 
 
-@examples(10)
+@examples(4)
 @given(run=runs(sizes=TINY, steps=3), data=st.data())
+@blamed
 def test_predictions_leave_no_trace(engine: Engine, run: Run, data: st.DataObject) -> None:
     """Predictions of any sample between the steps, each the same when asked twice: the steps are as without them."""
     expected = record(engine, run)
@@ -71,8 +74,9 @@ def test_predictions_leave_no_trace(engine: Engine, run: Run, data: st.DataObjec
     expect_same(moments, expected)
 
 
-@examples(10)
+@examples(4)
 @given(run=runs(DYNAMIC, TINY, steps=2))
+@blamed
 def test_observations_move_the_generator_only(engine: Engine, run: Run) -> None:
     """As far as a step would; where the loss draws nothing, not even that."""
     state = replace(run.state, scales=None)

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from equivalence.cases import examples
-from equivalence.histories import expect_same, expect_state, expect_tensor, expect_trace, record, take_step
+from equivalence.histories import blamed, expect_same, expect_state, expect_tensor, expect_trace, record, take_step
 from hypothesis import given
 
 from priot_hil.harness.strategies import TINY, Run, runs
@@ -20,8 +20,9 @@ DYNAMIC = (MethodKind.NITI_DYNAMIC, *SCORES)
 
 
 @pytest.mark.parametrize("pruned", ["some", "none", "all"])
-@examples(8)
+@examples(4)
 @given(run=runs(SCORES, TINY, steps=2))
+@blamed
 def test_pruned_edges_are_zero_weights(engine: Engine, pruned: str, run: Run) -> None:
     """A step of PRIOT passes forward and back as NITI does with the pruned weights at 0; theta = -127 prunes none."""
     theta = run.method.theta
@@ -49,8 +50,9 @@ def test_pruned_edges_are_zero_weights(engine: Engine, pruned: str, run: Run) ->
         before = moment.state
 
 
-@examples(15)
+@examples(6)
 @given(run=runs((MethodKind.PRIOT,), TINY, steps=3))
+@blamed
 def test_priot_s_with_every_edge_scored_is_priot(engine: Engine, run: Run) -> None:
     """The packed scores, their places and the weights masked in place give what the dense ones give, step by step."""
     every = {i: np.ones(values.shape, np.bool_) for i, values in run.state.values.items()}
@@ -58,8 +60,9 @@ def test_priot_s_with_every_edge_scored_is_priot(engine: Engine, run: Run) -> No
     expect_same(record(engine, sparse), record(engine, run))
 
 
-@examples(15)
+@examples(6)
 @given(run=runs(DYNAMIC, TINY, steps=2))
+@blamed
 def test_dynamic_is_static_with_the_same_shifts(engine: Engine, run: Run) -> None:
     """The shifts that a dynamic step reports, given to it as constants, lead to the same step."""
     run = run._replace(state=replace(run.state, scales=None))
@@ -72,8 +75,9 @@ def test_dynamic_is_static_with_the_same_shifts(engine: Engine, run: Run) -> Non
         before = moment.state
 
 
-@examples(15)
+@examples(6)
 @given(run=runs(sizes=TINY, steps=2))
+@blamed
 def test_what_is_sure_and_right_teaches_nothing(engine: Engine, run: Run) -> None:
     """One logit alone at the top, coarse logits, its label: all errors are 0 and nothing learned moves."""
     model = replace(run.model, weight_exponents=dict.fromkeys(run.model.weights, 0), input_exponent=4)
@@ -91,8 +95,9 @@ def test_what_is_sure_and_right_teaches_nothing(engine: Engine, run: Run) -> Non
         expect_state(replace(moment.state, rng=before.rng), before, f"after step {step}")
 
 
-@examples(8)
+@examples(4)
 @given(run=runs(sizes=TINY, steps=2))
+@blamed
 def test_nothing_seen_teaches_nothing(engine: Engine, run: Run) -> None:
     """An image of zeros: there is no bias, so every output is 0, every gradient, and the prediction is the first class.
 

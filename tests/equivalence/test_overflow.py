@@ -33,9 +33,9 @@ class Extreme:
 
 EXTREMES = {
     # 133,144 = 136 * 979 is the largest n with 127**2 * n <= 2**31 - 1, and 1,048 = 8 * 131 that with 127**3 * n.
-    "forward": Extreme(MethodKind.NITI_DYNAMIC, lambda n: (Linear(n, 1), (n,)), (133_144, 18_000)),
+    "forward": Extreme(MethodKind.NITI_DYNAMIC, lambda n: (Linear(n, 1), (n,)), (133_144, 9000)),
     # A kernel on a single pixel with all the padding there may be: every tap of every channel meets the pixel.
-    "error": Extreme(MethodKind.NITI_DYNAMIC, lambda n: (Conv2d(1, n, 11, 1, 10), (1, 1, 1)), (1100, 60)),
+    "error": Extreme(MethodKind.NITI_DYNAMIC, lambda n: (Conv2d(1, n, 11, 1, 10), (1, 1, 1)), (1100, 30)),
     "gradient": Extreme(MethodKind.NITI_DYNAMIC, lambda n: (Conv2d(1, 1, 1), (1, 136, n)), (979, 60)),
     "score gradient": Extreme(MethodKind.PRIOT, lambda n: (Conv2d(1, 1, 1), (1, 8, n)), (131,)),
 }

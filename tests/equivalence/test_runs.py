@@ -14,7 +14,9 @@ from priot_hil.harness.failures import expect_equal
 from priot_hil.harness.replay import AnyEngine, replay
 from priot_hil.harness.strategies import Run, runs
 
-GOLDEN = sorted((Path(__file__).parent.parent / "capsules" / "golden").glob("*.npz"))
+CAPSULES = Path(__file__).parent.parent / "capsules"
+GOLDEN = sorted((CAPSULES / "golden").glob("*.npz"))
+FIXED = sorted((CAPSULES / "fixed").glob("*.npz"))
 
 
 def capsule_of(run: Run, mode: Mode, order: npt.NDArray[np.int64] | None = None) -> Capsule:
@@ -45,14 +47,14 @@ def test_epochs_match_single_steps(engine: AnyEngine, run: Run) -> None:
     expect_equal(capsule_of(run, Mode.EPOCH, np.arange(len(run.images))[::-1].copy()), engine)
 
 
-@pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", GOLDEN + FIXED, ids=lambda path: path.stem)
 def test_golden_capsules(engine: AnyEngine, path: Path) -> None:
-    """The golden cases: logits, predictions, final state and generator as stored in the capsule."""
+    """The golden cases, with the results stored in them, and those of bugs that were found and mended."""
     divergence = replay(read_case(path), engine)
     again = f"./run invoke replay --capsule tests/capsules/{path.parent.name}/{path.name} --device {engine.name}"
     assert divergence is None, f"{divergence}\nreplay:  {again}"
 
 
-def test_all_golden_capsules_are_here() -> None:
+def test_all_capsules_are_here() -> None:
     """An empty folder would pass in silence."""
-    assert len(GOLDEN) == 80
+    assert (len(GOLDEN), len(FIXED)) == (80, 2)

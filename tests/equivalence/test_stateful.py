@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
 from priot_hil.harness.capsule_kernel import KernelCapsule
-from priot_hil.harness.compare import Divergence, Mismatch, compare_prediction, compare_step
+from priot_hil.harness.compare import compare_prediction, compare_step
+from priot_hil.harness.divergence import Divergence, Mismatch
 from priot_hil.harness.engines import DeviceEngine
 from priot_hil.harness.errors import KernelStatus
 from priot_hil.harness.failures import expect_equal

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 from equivalence.cases import examples
-from equivalence.histories import Array, by_channel, expect_same, expect_tensor, record, with_edges
+from equivalence.histories import Array, blamed, by_channel, expect_same, expect_tensor, record, with_edges
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -21,8 +21,9 @@ from priot_hil.reference.run import LossRounding
 SMALL = Sizes(channels=4, side=6, kernel=4, features=12, weighted=4, linear_weights=150)
 
 
-@examples(20)
+@examples(8)
 @given(run=runs(sizes=SMALL, steps=2), data=st.data())
+@blamed
 def test_permuted_channels_permute_the_results(engine: Engine, run: Run, data: st.DataObject) -> None:
     """The channels of the image or of a hidden layer in another order, and the weights that take them: no logit moves.
 
@@ -52,8 +53,9 @@ def test_permuted_channels_permute_the_results(engine: Engine, run: Run, data: s
     expect_same(record(engine, permuted), expected)
 
 
-@examples(10)
+@examples(5)
 @given(run=runs(sizes=SMALL, steps=2), data=st.data())
+@blamed
 def test_permuted_classes_permute_the_results(engine: Engine, run: Run, data: st.DataObject) -> None:
     """The classes in another order, and the labels with them. Rounding to nearest: draws go by the class's number."""
     last, classes = run.model.network.weighted[-1], run.model.network.classes
@@ -75,8 +77,9 @@ def test_permuted_classes_permute_the_results(engine: Engine, run: Run, data: st
     expect_same(record(engine, permuted), expected)
 
 
-@examples(20)
+@examples(8)
 @given(case=kernel_cases())
+@blamed
 def test_negated_image_and_weights_give_the_same_sums(engine: KernelEngine, case: KernelCase) -> None:
     """(-W)(-x) = Wx. The error to the input and the gradient change sign and nothing else; so no rounding has a bias.
 
@@ -89,8 +92,9 @@ def test_negated_image_and_weights_give_the_same_sums(engine: KernelEngine, case
     )
 
 
-@examples(20)
+@examples(8)
 @given(case=kernel_cases())
+@blamed
 def test_negated_weights_and_error_give_the_same_error(engine: KernelEngine, case: KernelCase) -> None:
     """(-W)'(-e) = W'e. Without layers behind, the output and the gradient change sign; what is learned as above."""
     case = without(case)
@@ -99,8 +103,9 @@ def test_negated_weights_and_error_give_the_same_error(engine: KernelEngine, cas
     expect_result(got, replace(expected, output=-expected.output, gradient=-expected.gradient, updated=updated))
 
 
-@examples(20)
+@examples(8)
 @given(case=kernel_cases())
+@blamed
 def test_padding_is_a_border_of_zeros(engine: KernelEngine, case: KernelCase) -> None:
     """A padded convolution is one without padding on an image with zeros around; the border's error falls away."""
     case = with_its_shifts(engine, case)
@@ -115,8 +120,9 @@ def test_padding_is_a_border_of_zeros(engine: KernelEngine, case: KernelCase) ->
     expect_result(replace(got, input_error=inner), engine.run_kernel(case))
 
 
-@examples(20)
+@examples(8)
 @given(case=kernel_cases())
+@blamed
 def test_linear_is_a_convolution_that_covers_its_image(engine: KernelEngine, case: KernelCase) -> None:
     """A kernel as large as its image meets it once: a linear layer, with 1 x 1 as the smallest of them."""
     layer = case.layer
@@ -141,8 +147,9 @@ def test_linear_is_a_convolution_that_covers_its_image(engine: KernelEngine, cas
     )  # fmt: skip
 
 
-@examples(20)
+@examples(8)
 @given(case=kernel_cases())
+@blamed
 def test_transposed_images_give_transposed_results(engine: KernelEngine, case: KernelCase) -> None:
     """Rows and columns of image, kernel and error exchanged. Without pools: of equal maxima the first in a row wins."""
     case = without(case, MaxPool2d)
@@ -175,8 +182,9 @@ def test_transposed_images_give_transposed_results(engine: KernelEngine, case: K
     )  # fmt: skip
 
 
-@examples(20)
+@examples(8)
 @given(case=kernel_cases(), place=st.integers(0, 24), weight=st.integers(-127, 127))
+@blamed
 def test_dead_input_is_no_input(engine: KernelEngine, case: KernelCase, place: int, weight: int) -> None:
     """One more channel that is all zero, whatever its weights: no sum moves, and its own weights learn nothing."""
     case = with_its_shifts(engine, case)

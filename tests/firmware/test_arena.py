@@ -8,8 +8,9 @@ import pytest
 from equivalence.cases import examples
 from hypothesis import given, reject
 
-from priot_hil.harness.compare import Mismatch, compare_state, compare_step
+from priot_hil.harness.compare import compare_state, compare_step
 from priot_hil.harness.device import LibraryDevice
+from priot_hil.harness.divergence import Mismatch
 from priot_hil.harness.engines import DeviceEngine
 from priot_hil.harness.firmware import HostFirmware
 from priot_hil.harness.strategies import TINY, Run, runs
@@ -59,7 +60,7 @@ def bytes_needed(host: HostFirmware, memory: npt.NDArray[np.uint8], run: Run) ->
     return most
 
 
-@examples(15)
+@examples(5)
 @given(run=runs(sizes=TINY, steps=2))
 def test_an_arena_of_the_exact_size(host: HostFirmware, memory: npt.NDArray[np.uint8], run: Run) -> None:
     """Every step is the reference's; before and behind the arena nothing has changed."""
@@ -77,7 +78,7 @@ def test_an_arena_of_the_exact_size(host: HostFirmware, memory: npt.NDArray[np.u
     assert (memory[SLACK + count :] == MARK).all(), "behind the arena"
 
 
-@examples(8)
+@examples(3)
 @given(run=runs(sizes=TINY, steps=1))
 def test_a_byte_less_is_refused(host: HostFirmware, memory: npt.NDArray[np.uint8], run: Run) -> None:
     """In a sentence that has the size of the arena; the run that was there goes on as if nobody had asked."""

@@ -17,7 +17,10 @@ from priot_hil.reference.errors import InputError
 from priot_hil.reference.kinds import MethodKind
 from priot_hil.reference.network import Conv2d, Linear, Weighted, output_shape, weight_shape
 
-pytestmark = pytest.mark.skipif(sanitizers_are_missing() is not None, reason=str(sanitizers_are_missing()))
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sanitizers_are_missing() is not None, reason=str(sanitizers_are_missing())),
+]
 
 UNCHECKED = Change("engine/priot_model.c", "if (sums[i] > SUM_LIMIT)", "if (sums[i] > SUM_LIMIT * SUM_LIMIT)")
 
@@ -44,7 +47,6 @@ def run_unchecked(engine: DeviceEngine, case: KernelCase, monkeypatch: pytest.Mo
         engine.run_kernel(case)
 
 
-@pytest.mark.slow
 def test_a_wrapped_sum_is_a_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each kind of sum, one product too long; the process is started anew behind each and works."""
     copy = FirmwareCopy(tmp_path)

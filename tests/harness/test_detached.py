@@ -104,6 +104,7 @@ def test_a_device_at_work_is_busy(device_engine: DeviceEngine, make_run: MakeRun
         (CommandCode.ERASE, struct.pack("<II", 0, 4096)),
         (CommandCode.STORE, struct.pack("<I", 0) + bytes(256)),
         (CommandCode.RUN, RunRequest(0, 1).pack()),
+        (CommandCode.BATCH, b""),
     ]
     for command, payload in requests:
         with pytest.raises(KernelStatus, match=r"\(busy\)") as caught:

@@ -18,6 +18,7 @@ from priot_hil.harness.protocol import (
     LayerRecord,
     ModelRecord,
     OperationCode,
+    PartRecord,
     ReadRequest,
     StatusCode,
     StoreRequest,
@@ -67,6 +68,7 @@ LENGTHS = [
     *[(command, PAYLOAD_LIMIT) for command in REQUEST_BYTES],
     *[(CommandCode.WRITE, length) for length in range(WriteRequest.size())],
     *[(CommandCode.STORE, length) for length in range(StoreRequest.size())],
+    *[(CommandCode.BATCH, length) for length in range(1, PartRecord.size())],
     *[(CommandCode.LOAD, length) for length in (0, 1, ModelRecord.size() - 1, ModelRecord.size() + 1, PAYLOAD_LIMIT)],
 ]
 
@@ -193,11 +195,13 @@ REQUESTS = st.one_of(
     st.tuples(st.just(CommandCode.KERNEL), st.builds(KernelRequest, SMALL, BYTES, U32).map(KernelRequest.pack)),
     st.tuples(st.just(CommandCode.TRAIN_EPOCH), st.builds(TrainEpochRequest, U16).map(TrainEpochRequest.pack)),
 )
+PARTS = REQUESTS.map(lambda request: PartRecord(request[0], 0, len(request[1])).pack() + request[1])
+BATCHES = st.tuples(st.just(CommandCode.BATCH), st.lists(PARTS, max_size=4).map(b"".join))
 # Where these succeed, the run is another one.
 CHANGES = {CommandCode.LOAD, CommandCode.START, CommandCode.RESET, CommandCode.TRAIN_STEP}
 
 
-@given(requests=st.lists(REQUESTS, min_size=1, max_size=8), kind=st.sampled_from(list(MethodKind)))
+@given(requests=st.lists(REQUESTS | BATCHES, min_size=1, max_size=8), kind=st.sampled_from(list(MethodKind)))
 def test_any_request_is_answered(
     process_engine: DeviceEngine,
     make_run: MakeRun,

@@ -216,6 +216,25 @@ DESCRIPTIONS: dict[str, tuple[Callable[[bytes], bytes], StatusCode]] = {
 }
 
 
+# Where the reason lies, and how much it is, as far as the sentence says so.
+DETAILS = {
+    "no type": "bad_model, layer 1, value 0)",
+    "next type": "bad_model, layer 1, value 6)",
+    "exponent": "bad_model, layer 0)",
+    "backward shift": "bad_model, layer 4)",
+    "more scored than edges": "bad_model, layer 0, value 28)",
+    "scored edges of NITI": "bad_model, layer 0, value 11)",
+    "kernel mode of a network": "bad_model, layer 4)",
+    "stride 0": "bad_geometry, layer 0)",
+    "window": "bad_geometry, layer 2)",
+    "no flatten": "bad_geometry, layer 4)",
+    "one class": "bad_geometry, layer 4, value 1)",
+    "1025 classes": "bad_geometry, layer 4, value 1025)",
+    "a plane that padding makes": f"too_large, layer 0, value {4100**2})",
+    "a width that padding makes": f"too_large, layer 0, value {7 * 65536})",
+}
+
+
 @pytest.mark.parametrize("name", DESCRIPTIONS)
 def test_a_refused_description_leaves_the_model(
     device_engine: DeviceEngine, make_run: MakeRun, watch: Watch, name: str
@@ -227,6 +246,7 @@ def test_a_refused_description_leaves_the_model(
     with pytest.raises(KernelStatus) as caught:
         device_engine.device.command(CommandCode.LOAD, change(describe_run(run.model, run.method, run.state, 16)))
     assert caught.value.status == status
+    assert str(caught.value).endswith(DETAILS.get(name, ")"))
     watched.expect_untouched()
 
 

@@ -122,8 +122,11 @@ def test_the_firmware_has_thousands_of_mutants_and_each_differs() -> None:
     assert len(chosen) == 600
     assert chosen == sample(mutants[::-1], 600)[::-1]
     assert {(each.file, each.operator) for each in chosen} == {(each.file, each.operator) for each in mutants}
-    counts = [Counter(each.operator for each in some)["domain"] for some in (chosen, mutants, sample(mutants, 30))]
-    assert counts[0] == counts[1] == counts[2] > 20
+    few = Counter(each.operator for each in sample(mutants, 30))
+    assert sum(few.values()) == 30
+    assert max(few.values()) < 10
+    counts = [Counter(each.operator for each in some)["domain"] for some in (chosen, mutants)]
+    assert counts[0] == counts[1] > 20
 
 
 def test_a_named_replacement_that_does_not_fit_is_said(tmp_path: Path) -> None:

@@ -91,7 +91,7 @@ def test_a_reset_at_any_frame_is_told(board: tuple[DeviceEngine, Unstable], make
     engine, transport = board
     run = make_run(MethodKind.PRIOT)
     count = writes_of(board, run)
-    assert count > 12
+    assert count > 8
     for at in range(count):
         transport.at, transport.moment, transport.writes = at, moment, 0
         with pytest.raises(DeviceRestarted, match=r"has restarted before or during \w+ \(cause: \w+"):

@@ -11,7 +11,7 @@ from priot_hil.reference.network import Conv2d
 from priot_hil.reference.reference_engine import ReferenceEngine
 
 
-@examples(20)
+@examples(10)
 @given(run=runs(steps=2))
 def test_no_sum_leaves_its_bound(run: Run) -> None:
     """Forward, error, gradient, score gradient: max |sum| <= 127**2 (127**3) times the number of products."""

@@ -191,6 +191,17 @@ def test_engines_that_differ_are_caught(what, epoch, runs, run_it, reference):
         run_it(run, engines=(reference, Faulty(what, epoch)))
 
 
+def test_the_message_says_how_to_find_the_step(runs, run_it, reference):
+    """The command, as it can be given; the engine that the host stands beside is the one to check."""
+    board = replace(runs["PRIOT-S 20 % magnitude"], devices=("/dev/ttyACM0", "host"))
+    with pytest.raises(EnginesDiffer) as caught:
+        run_it(board, engines=(Faulty("state CRC", 2), reference))
+    command = "invoke bisect --device /dev/ttyACM0 --against host --table accuracy --row 'PRIOT-S 20 % magnitude'"
+    assert f"`./run {command} --angle 30 --seed 10 --epochs 2 --epoch 2`" in str(caught.value)
+    with pytest.raises(EnginesDiffer, match=r"`\./run pytest --device=/dev/ttyACM0 tests/equivalence`"):
+        run_it(board, engines=(Faulty("test", 0), reference), name="untrained")
+
+
 def test_engines_that_agree_pass(runs, run_it, reference):
     """The first one's figures are recorded."""
     both = run_it(runs["PRIOT"], engines=(reference, ReferenceEngine()), name="both")

@@ -282,7 +282,9 @@ static void check_run(unsigned line, const uint8_t *request, uint32_t learned_be
     kept = answers[line];
     last_sequence = (uint16_t)priot_get_u16(request + PRIOT_FRAME_SEQUENCE);
     if (status != PRIOT_STATUS_OK) {
-        require_nothing_changed();
+        if (command != PRIOT_COMMAND_BATCH) { /* whose first parts may have been run */
+            require_nothing_changed();
+        }
         if (status != PRIOT_STATUS_BAD_FLASH) { /* which says that it was written, and not as asked */
             require_flash_unchanged();
         }
