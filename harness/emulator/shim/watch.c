@@ -42,7 +42,8 @@ bool machine_watch(machine *m, uint32_t address) {
         return !m->lost_changes;
     }
     uc_hook handle;
-    uc_err error = m->api.hook_add(m->uc, &handle, UC_HOOK_BLOCK, watch_block, m, FLASH_BASE, SRAM_BASE + SRAM_BYTES - 1u);
+    uc_err error =
+        m->api.hook_add(m->uc, &handle, UC_HOOK_BLOCK, watch_block, m, FLASH_BASE, SRAM_BASE + SRAM_BYTES - 1u);
     /* Blocks that were translated before call the hooks that there were then. */
     error = error ? error : m->api.ctl(m->uc, UC_CTL_WRITE(UC_CTL_TB_FLUSH, 0));
     return error == UC_ERR_OK && !m->lost_changes;
