@@ -20,7 +20,7 @@ from priot_hil.reference.network import Conv2d, Relu
 from .test_origin import Mistaken
 
 
-@settings(max_examples=20)
+@settings(max_examples=10)
 @given(case=kernel_cases())
 def test_nothing_that_a_case_needs_is_taken_away(case):
     """What fails with any number of one kind keeps one of them and nothing else; a case that cannot fail stays."""
