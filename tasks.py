@@ -44,7 +44,7 @@ setattr(ParseMachine, "error", refuse_option)  # noqa: B010 - mypy knows no othe
 
 @task(
     help={
-        "table": "the table: accuracy or cost",
+        "table": "the table: accuracy, confirmation or cost",
         "quick": "the short form: one seed and few epochs, or few steps",
         "device": "engine of all runs: host, emulator, reference; cost: a board that counts too",
         "out": "folder of the results (default: results/TABLE)",
