@@ -114,6 +114,7 @@ def test_a_mismatch_leaves_the_smallest_case(run):
     assert "the capsule alone" not in said
 
 
+@pytest.mark.slow
 def test_without_time_the_case_is_that_of_the_message(run):
     """What hypothesis shows as the failing case is what the file has."""
     said = run(FLIP, "--shrink", "0", test="test_any")
