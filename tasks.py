@@ -44,9 +44,9 @@ setattr(ParseMachine, "error", refuse_option)  # noqa: B010 - mypy knows no othe
 
 @task(
     help={
-        "table": "the table: accuracy",
-        "quick": "one seed and few epochs",
-        "device": "engine of all runs: host, emulator, reference",
+        "table": "the table: accuracy, confirmation or cost",
+        "quick": "the short form: one seed and few epochs, or few steps",
+        "device": "engine of all runs: host, emulator, reference; cost: a board that counts too",
         "out": "folder of the results (default: results/TABLE)",
         "published": "TOML file of published accuracies: the differences, cell by cell",
     }
@@ -56,8 +56,8 @@ def reproduce(
     _: Context, table: str = "accuracy", quick: bool = False, device: str = "host", out: str = "", published: str = ""
 ) -> None:
     """Reproduce a published table; interrupted, it goes on where it stopped."""
+    from priot_hil.reproductions.any_table import reproduce as reproduce_table
     from priot_hil.reproductions.performance import EnginesDiffer
-    from priot_hil.reproductions.runner import reproduce as reproduce_table
 
     try:
         letter = Path(published) if published else None

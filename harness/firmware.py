@@ -169,7 +169,7 @@ def sizes(elf: Path) -> Sizes:
             if allocated:
                 kind = "bss" if section["sh_type"] == "SHT_NOBITS" else "data" if writable else "text"
                 counted[kind] += section["sh_size"]
-        address = {symbol.name: symbol["st_value"] for symbol in _symbols(image).iter_symbols()}
+        address = {symbol.name: symbol["st_value"] for symbol in symbol_table(image).iter_symbols()}
     return Sizes(**counted, arena=address["__arena_end"] - address["__arena_start"])
 
 
@@ -186,7 +186,7 @@ def symbolize(elf: Path, address: int) -> str:
     with elf.open("rb") as file:
         functions = sorted(
             (symbol["st_value"] & ~1, symbol["st_size"], symbol.name)
-            for symbol in _symbols(ELFFile(file)).iter_symbols()
+            for symbol in symbol_table(ELFFile(file)).iter_symbols()
             if symbol["st_info"]["type"] == "STT_FUNC"
         )
     place = address & ~1
@@ -198,7 +198,12 @@ def symbolize(elf: Path, address: int) -> str:
     return f"{address:#010x}"
 
 
-def _symbols(elf: ELFFile) -> SymbolTableSection:
+def symbol_table(elf: ELFFile) -> SymbolTableSection:
+    """The symbol table of an open ELF file.
+
+    Raises:
+        InputError: It has none.
+    """
     table = elf.get_section_by_name(".symtab")
     if not isinstance(table, SymbolTableSection):
         raise InputError.about("image", expected="a symbol table", got="none", do="link it without stripping")

@@ -2,12 +2,13 @@
 
 import ctypes
 import enum
+import struct
 import time
 import weakref
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, NamedTuple, Self
 
 from priot_hil.harness.emulator import shim
 from priot_hil.harness.emulator.image import (
@@ -35,6 +36,7 @@ class Stop(enum.Enum):
     OUTPUT = 5
 
 
+_WATCHED_BYTES: Final = 8
 _LOCKUP: Final = 3
 _SLICE: Final = 4
 
@@ -69,6 +71,20 @@ class Fault:
     def __str__(self) -> str:
         touched = f" of {self.address:#010x}" if self.address else ""
         return f"{self.kind.name.lower()} fault{touched} at {self.symbol} ({self.pc:#010x})"
+
+
+class Change(NamedTuple):
+    """What eight watched bytes of SRAM became, and the counts of the code up to there.
+
+    Attributes:
+        value: The eight bytes.
+        instructions: Executed up to the end of the block that wrote them.
+        cycles: The same in core cycles.
+    """
+
+    value: bytes
+    instructions: int
+    cycles: int
 
 
 @dataclass(frozen=True)
@@ -232,6 +248,34 @@ class Rp2040:
     def bite_at(self, cycle: int) -> None:
         """Let the watchdog bite when the core has executed so many cycles in all, whatever the firmware set it to."""
         self._state().watchdog_due = cycle
+
+    def watch(self, address: int) -> None:
+        """Log from now on how eight bytes of SRAM change, each block looking at what the one before it has left.
+
+        Counts stay the same; the host needs a little longer. A second call watches another place instead.
+
+        Raises:
+            InputError: Not in SRAM.
+        """
+        if not SRAM_BASE <= address <= SRAM_BASE + SRAM_BYTES - _WATCHED_BYTES:
+            got = f"{address:#010x}"
+            raise InputError.about("address to watch", expected="eight bytes of SRAM", got=got, do="name a variable")
+        if not self._shim.machine_watch(self._open, address):
+            raise MemoryError("no room to watch memory")
+
+    def take_changes(self) -> list[Change]:
+        """Return the log since the last call, in order; it begins with what lay there when watching began.
+
+        It belongs to the host, not to the machine's state: `restore` takes nothing back from it.
+
+        Raises:
+            MemoryError: The log did not fit.
+        """
+        start, count = ctypes.c_void_p(), ctypes.c_size_t()
+        if not self._shim.machine_changes(self._open, ctypes.byref(start), ctypes.byref(count)):
+            raise MemoryError("no room for all changes of the watched memory; take them more often")
+        log = ctypes.string_at(start, count.value) if count.value else b""
+        return [Change(*fields) for fields in struct.iter_unpack(f"={_WATCHED_BYTES}sQQ", log)]
 
     def snapshot(self) -> Snapshot:
         """Copy the machine's state, to be restored into this machine or another one with the same image."""

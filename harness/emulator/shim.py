@@ -112,6 +112,8 @@ def load() -> ctypes.CDLL:
         "machine_flash_changes": (ctypes.c_uint64, (machine,)),
         "machine_unmodelled": (ctypes.c_uint32, (machine, machine)),
         "machine_text_changed": (ctypes.c_bool, (machine,)),
+        "machine_watch": (ctypes.c_bool, (machine, ctypes.c_uint32)),
+        "machine_changes": (ctypes.c_bool, (machine, count_out, ctypes.POINTER(size))),
     }
     for name, (result, arguments) in signatures.items():
         function = getattr(library, name)

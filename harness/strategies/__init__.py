@@ -4,7 +4,7 @@ Everything is drawn as values, never as the seed of a generator, so that a faili
 """
 
 from .arrays import int8_arrays, int8_values, masks
-from .kernels import extreme_kernel_cases, kernel_cases
+from .kernels import extreme_kernel_cases, kernel_cases, kernel_cases_of
 from .methods import methods, mus, shift_triples, shifts, thetas
 from .networks import TINY, Sizes, conv2ds, layers_behind, networks
 from .runs import Run, runs
@@ -18,6 +18,7 @@ __all__ = [
     "int8_arrays",
     "int8_values",
     "kernel_cases",
+    "kernel_cases_of",
     "layers_behind",
     "masks",
     "methods",

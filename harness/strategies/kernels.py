@@ -80,6 +80,19 @@ def extreme_kernel_cases(draw: st.DrawFn, arena: int = 200_000) -> KernelCase:
     return _case(draw, layer, (), shape, EXTREME)
 
 
+@st.composite
+def kernel_cases_of(draw: st.DrawFn, layer: Weighted, shape: Shape, behind: tuple[Layer, ...] = ()) -> KernelCase:
+    """One chosen stage, of any method that its positions allow, with any values and shifts.
+
+    Args:
+        draw: Hypothesis's.
+        layer: With weights.
+        shape: Of its input.
+        behind: The layers without weights behind it.
+    """
+    return _case(draw, layer, behind, shape)
+
+
 def _case(
     draw: st.DrawFn, layer: Weighted, behind: tuple[Layer, ...], shape: Shape, palettes: tuple[Palette, ...] = ()
 ) -> KernelCase:

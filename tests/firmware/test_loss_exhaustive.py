@@ -50,7 +50,7 @@ def test_loss_of_some_pairs(library: DeviceEngine, exponent: int) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("exponent", [-12, -9, -7, -6, -3, -1, 0, 1, 4])
+@pytest.mark.parametrize("exponent", [-12, -7, -6, 0, 1])
 def test_loss_of_all_pairs(library: DeviceEngine, exponent: int) -> None:
     """All 255 x 255, on both sides of each branch and clamp."""
     expect_exact(library, exponent, range(-127, 128))

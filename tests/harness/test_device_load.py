@@ -315,17 +315,43 @@ def test_scored_edges_out_of_order(
     watch(device_engine, run).expect_untouched()
 
 
-def test_image_whose_size_wraps_in_32_bits(device_engine: DeviceEngine) -> None:
-    """2**32 values before a pool that leaves few of them: too large, also where sizes have 32 bits."""
-    layers = [
-        LayerRecord(LayerCode.MAXPOOL2D, 0, 0, 2048, 0, 0, 0, 0, 0, 0, 0),
-        LayerRecord(LayerCode.FLATTEN, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0),
-        LayerRecord(LayerCode.LINEAR, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0),
-    ]
-    method, rounding = MethodCode.NITI_DYNAMIC, RoundingCode.STOCHASTIC
-    head = ModelRecord(ModeCode.NETWORK, method, rounding, 5, 1, 0, 0, len(layers), 1, 4, 1024, 2048, 2048)
-    with pytest.raises(KernelStatus, match=r"too_large\)$"):
+def unweighted(kind: LayerCode, window: int = 0) -> LayerRecord:
+    """A layer without weights."""
+    return LayerRecord(kind, 0, 0, window, 0, 0, 0, 0, 0, 0, 0)
+
+
+CLASSES = LayerRecord(LayerCode.LINEAR, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0)
+POOLED = (unweighted(LayerCode.MAXPOOL2D, 2048), unweighted(LayerCode.FLATTEN), CLASSES)
+MANY_CHANNELS = LayerRecord(LayerCode.CONV2D, 0, 2**20, 1, 1, 0, 0, 0, 0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("method", "shape", "layers", "detail"),
+    [
+        (MethodCode.NITI_DYNAMIC, (1024, 2048, 2048), POOLED, "too_large"),  # 2**32 values, and few behind the pool
+        (MethodCode.NITI_DYNAMIC, (512, 2048, 2048), POOLED, f"too_large, value {2**31}"),
+        (
+            MethodCode.NITI_DYNAMIC,
+            (1, 64, 64),
+            (MANY_CHANNELS, unweighted(LayerCode.FLATTEN), CLASSES),
+            "too_large, layer 1",
+        ),
+        (MethodCode.PRIOT_S, (65_537, 0, 0), (CLASSES,), "too_large, layer 0, value 65537"),
+    ],
+    ids=["image of 2**32", "image of 2**31", "flattened 2**32", "row of PRIOT-S"],
+)
+def test_sizes_beyond_what_is_counted(
+    device_engine: DeviceEngine,
+    method: MethodCode,
+    shape: tuple[int, int, int],
+    layers: tuple[LayerRecord, ...],
+    detail: str,
+) -> None:
+    """Too large, and said where: also where a size has 32 bits, in which these would wrap and look legal."""
+    head = ModelRecord(ModeCode.NETWORK, method, RoundingCode.STOCHASTIC, 5, 1, 0, 0, len(layers), 1, 4, *shape)
+    with pytest.raises(KernelStatus) as caught:
         device_engine.device.command(CommandCode.LOAD, head.pack() + b"".join(layer.pack() for layer in layers))
+    assert str(caught.value).endswith(f"({detail})")
 
 
 def only_last(state: State) -> State:

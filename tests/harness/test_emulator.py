@@ -145,6 +145,46 @@ def test_systick_wraps_and_says_so_once() -> None:
         assert all(ticks == 3 * 255_000 + 1 for ticks, *_ in replies)
 
 
+def test_watched_memory_changes_at_the_counts_worked_out_by_hand() -> None:
+    """A change is seen where the block that made it ends, and watching changes no count."""
+    with Rp2040(build("marks.S")) as machine, started("marks.S") as unwatched:
+        machine.watch(machine.symbols["mark"])
+        assert machine.take_changes() == [(bytes(8), 0, 0)]
+        assert machine.run(soon()) is Stop.IDLE
+        wfi, wfi_cycles = 1, 2
+        first = START_INSTRUCTIONS - wfi + 5, START_CYCLES - wfi_cycles + 2 + 1 + 2 + 1 + 2
+        second = first[0] + 1 + 200 + 4, first[1] + 1 + 100 * (1 + 2) - 1 + 1 + 2 + 1 + 1
+        third = second[0] + 8, second[1] + 1 + 2 + 1 + 2 + 2 + 2 + 2 + 2
+        marks = [struct.pack("<II", *words) for words in ((1, 0), (1, 2), (0, 0))]
+        assert machine.take_changes() == [(marks[0], *first), (marks[1], *second), (marks[2], *third)]
+        assert machine.take_changes() == []
+        assert (machine.instructions, machine.cycles) == (third[0] + wfi, third[1] + wfi_cycles)
+        assert (machine.instructions, machine.cycles) == (unwatched.instructions, unwatched.cycles)
+
+
+def test_watching_can_begin_later_and_move() -> None:
+    """Blocks that ran before are watched too; what was seen of one place is not taken for another's."""
+    with started("marks.S") as machine:
+        ran = machine.instructions, machine.cycles
+        machine.watch(machine.symbols["mark"])
+        assert machine.take_changes() == [(bytes(8), *ran)]
+        machine.reset()
+        machine.run(soon())
+        assert [change.value[:1] for change in machine.take_changes()] == [b"\1", b"\1", b"\0"]
+        machine.reset()
+        machine.run(soon())  # and nobody takes its changes
+        beside = machine.symbols["mark"] + 8
+        machine.watch(beside)
+        machine.write(beside, bytes(8))
+        machine.reset()
+        machine.run(soon())
+        (_, gone), ran_again = (lambda log: (log[:2], log[2:]))(machine.take_changes())
+        assert gone.value == bytes(8)
+        assert [change.value for change in ran_again] == [struct.pack("<II", beside, 0)]
+        with pytest.raises(InputError, match="address to watch"):
+            machine.watch(0x10000000)
+
+
 def test_svc_runs_its_handler() -> None:
     """The handler reads its own number, the thread behind it none; the stack is aligned for it and put back."""
     with started("svc.S") as machine:

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from emulator_programs import build
 
-from priot_hil.harness.errors import EmulationStuck, LinkLost
+from priot_hil.harness.errors import DeviceFault, EmulationStuck, LinkLost
 from priot_hil.harness.transports import Transport
 from priot_hil.harness.transports.emulator import EmulatorTransport
 from priot_hil.harness.transports.process import ProcessTransport
 
-# Answers every byte with its successor; 0xff makes it die, 0xfe makes it deaf.
+# Answers every byte with its successor; 0xff makes it die, 0xfd as under a sanitizer, 0xfe makes it deaf.
 PROGRAM = """#!{python}
 import sys, time
 while data := sys.stdin.buffer.raw.read(4096):
@@ -21,6 +21,8 @@ while data := sys.stdin.buffer.raw.read(4096):
         time.sleep(60)
     if 0xff in data:
         sys.exit("the reason")
+    if 0xfd in data:
+        sys.exit("kernel.c:7:3: runtime error: signed integer overflow")
     sys.stdout.buffer.write(bytes(byte + 1 for byte in data))
     sys.stdout.buffer.flush()
 """
@@ -95,6 +97,16 @@ def test_a_dead_process_gives_its_last_words(process: ProcessTransport) -> None:
     """Status and standard error are in the message; a reset brings a new process."""
     process.write(b"\xff", soon())
     with pytest.raises(LinkLost, match=r"status 1(.|\n)*the reason"):
+        process.read(soon())
+    process.reset()
+    process.write(b"a", soon())
+    assert read_exactly(process, 1) == b"b"
+
+
+def test_a_sanitizers_report_is_a_fault(process: ProcessTransport) -> None:
+    """A verdict on the firmware, not on the line: an ordinary exception, which hypothesis shrinks."""
+    process.write(b"\xfd", soon())
+    with pytest.raises(DeviceFault, match=r"a sanitizer stopped the firmware:\nkernel.c:7:3: .*overflow"):
         process.read(soon())
     process.reset()
     process.write(b"a", soon())

@@ -14,6 +14,7 @@ from hypothesis import given
 from oracle import exact
 from priot_hil.harness.strategies import Run, kernel_cases, runs
 from priot_hil.reference.engine import KernelCase
+from priot_hil.reference.layers import maxpool2d_input_error
 from priot_hil.reference.network import Conv2d, Flatten, Layer, Linear, MaxPool2d, Relu
 from priot_hil.reference.reference_engine import ReferenceEngine
 
@@ -103,11 +104,13 @@ def test_sums_of_a_step_are_torchs(run: Run) -> None:
             assert (whole(input_error) == engine.tensor(f"{i}.error_accumulator")).all()
 
 
-def test_the_first_of_equal_maxima_is_torchs_too() -> None:
-    """max_pool2d returns where the maxima are: in constant windows the first place in row-major order."""
-    for size in (2, 3, 5):
-        x = torch.zeros(1, 2, 2 * size + 1, 2 * size, dtype=torch.float64)
-        _, places = functional.max_pool2d(x, size, return_indices=True)
-        width = 2 * size
-        expected = [[y * size * width + x * size for x in range(2)] for y in range(2)]
-        assert places[0, 0].tolist() == places[0, 1].tolist() == expected
+@pytest.mark.parametrize("size", [1, 2, 3, 5])
+def test_of_equal_maxima_torch_takes_the_same(size: int) -> None:
+    """Windows of one value, and of two: the error goes where max_pool2d says that the maximum stands."""
+    x = np.zeros((2, 2 * size + size // 2, 2 * size), np.int8)
+    x[1, 1::2] = x[1, :, 1::2] = 3
+    error = np.arange(1, 9, dtype=np.int8).reshape(2, 2, 2)
+    _, places = functional.max_pool2d(torch.tensor(x[None].astype(np.float64)), size, return_indices=True)
+    expected = np.zeros((2, x[0].size), np.int8)
+    np.put_along_axis(expected, places[0].reshape(2, -1).numpy(), error.reshape(2, -1), axis=1)
+    assert (maxpool2d_input_error(MaxPool2d(size), x, error) == expected.reshape(x.shape)).all()

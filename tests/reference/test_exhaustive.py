@@ -66,7 +66,7 @@ def test_loss_of_two_classes(exponent: int) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("exponent", [-12, -9, -7, -6, -3, -1, 0, 1, 4])
+@pytest.mark.parametrize("exponent", [-12, -7, -6, 0, 1])
 def test_loss_of_two_classes_over_all_logits(exponent: int) -> None:
     """All 255 x 255 pairs; the labels in turn, since an exchange of the classes is another pair."""
     for logits in product(range(-127, 128), repeat=2):

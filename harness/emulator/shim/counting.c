@@ -90,6 +90,13 @@ void count_back(machine *m, uint32_t from) {
     counters->last = 0;
 }
 
+/* The counts of what ran before the last block. */
+void counts_before_last(const machine *m, uint64_t *instructions, uint64_t *cycles) {
+    const machine_counters *counters = &m->state.counters;
+    *instructions = counters->instructions - COST_INSTRUCTIONS(counters->last);
+    *cycles = counters->cycles - COST_CYCLES(counters->last);
+}
+
 static inline uint32_t block_index(uint32_t address) {
     uint32_t offset = address - SRAM_BASE;
     return (offset < SRAM_BYTES ? offset : address - FLASH_BASE + SRAM_BYTES) / 2u;

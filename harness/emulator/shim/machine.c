@@ -96,6 +96,7 @@ void machine_close(machine *m) {
     free(m->blocks);
     free(m->input.bytes);
     free(m->output.bytes);
+    free(m->changes.bytes);
     free(m);
 }
 

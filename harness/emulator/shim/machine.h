@@ -134,6 +134,11 @@ typedef struct {
     size_t first, end, room;
 } byte_queue;
 
+/* Eight bytes of SRAM, and the counts of the code before the block that was the first to find them so. */
+typedef struct {
+    uint64_t value, instructions, cycles;
+} watched_change;
+
 #define WATCHDOG_NEVER UINT64_MAX
 #define CYCLES_PER_MICROSECOND 125u
 #define UNMODELLED_KEPT 64u
@@ -153,6 +158,10 @@ typedef struct {
     uint32_t touched;                /* address of a refused access, or 0 */
     uint64_t now;                    /* cycles before the instruction that accesses TIMER or the core's registers */
     uint64_t attention;              /* cycles at which attend() is due */
+    const uint8_t *watched;          /* eight bytes of SRAM, or NULL */
+    uint64_t watched_value;          /* what lay there last */
+    byte_queue changes;              /* watched_change, one after another */
+    bool lost_changes;               /* for want of memory */
     uint64_t flash_changes;          /* how often the firmware has erased or written flash */
     double slice_end;                /* host clock, seconds */
     uint32_t unmodelled[UNMODELLED_KEPT];
@@ -164,6 +173,7 @@ void count_block(uc_engine *uc, uint64_t address, uint32_t size, void *user);
 uint32_t last_block(const machine *m);                 /* where the last block starts */
 uint64_t cycles_before(const machine *m, uint32_t pc); /* `pc` within the last block */
 void count_back(machine *m, uint32_t from);            /* takes back what it counted from address `from` on */
+void counts_before_last(const machine *m, uint64_t *instructions, uint64_t *cycles);
 
 /* run.c */
 void attend(machine *m, uint64_t instructions_before); /* the host's clock and the watchdog */

@@ -1,0 +1,230 @@
+"""`reproduce --table cost`: the table of costs, from the data to the last cell."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from functools import cached_property, partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, TypeVar
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from priot_hil.harness.debug_info import DebugInfo
+from priot_hil.harness.devices import open_engine
+from priot_hil.harness.engines import DeviceEngine
+from priot_hil.harness.files import write_aside
+from priot_hil.harness.firmware import BoardFirmware, build
+
+from ..checkpoint import committed_checkpoint, committed_sums
+from ..data import load_mnist
+from ..files import sha256
+from ..performance import Material
+from ..plan import DECIDING_CODE, code_fingerprint
+from ..provenance import PACKAGES, git_state, machine
+from ..runner import HOST, RESULTS, check_device, default_console, file_name
+from . import report
+from .bed import Bed, make_bed, open_cycle_counter
+from .memory import program
+from .records import CostRecord, rows_from_json, scales_from_json
+from .rows import RowCost, measure_row
+from .scales import ScalesCost, measure_scales
+from .setting import TABLE, Amount, read_setting
+
+EMULATOR = "emulator"
+CODE = (
+    *DECIDING_CODE,
+    "harness/debug_info.py",
+    "harness/emulator/*.py",
+    "harness/emulator/shim/*.[ch]",
+    *(f"reproductions/cost/{name}.py" for name in ("bed", "memory", "phases", "rows", "scales")),
+)
+
+Costs = TypeVar("Costs", tuple[RowCost, ...], tuple[ScalesCost, ...])
+
+
+def reproduce(
+    table: str = TABLE,
+    *,
+    quick: bool = False,
+    device: str = HOST,
+    out: Path | None = None,
+    console: Console | None = None,
+) -> CostRecord:
+    """Measure what every method costs and report it: on the terminal, as Markdown and as JSON.
+
+    The emulated board counts always, by layer and phase. A board, or another device with a clock of its own, counts
+    the same steps beside it. Rows that were measured before are not measured again.
+
+    Args:
+        table: "cost".
+        quick: One epoch and few steps.
+        device: A device that counts too; "host" and "emulator" add none.
+        out: Folder of the results; None for ``results/cost`` here.
+        console: Where progress and table go; None for standard output.
+
+    Returns:
+        The record.
+
+    Raises:
+        InputError: No such device, or one without a clock; or the data or the checkpoint is not to be had.
+        LinkLost: The device does not answer.
+        EnginesDiffer: A device ended in another state than the host.
+    """
+    setting = read_setting()
+    check_device(device)
+    console = console or default_console()
+    experiment = setting.experiment
+    model = committed_checkpoint(experiment.network, experiment.pretraining).model
+    mnist = load_mnist(say=partial(console.print, markup=False, highlight=False, soft_wrap=True))
+    checkpoint = committed_sums()[f"{experiment.network}_{experiment.pretraining}.npz"]
+    making = CostTable(
+        bed=make_bed(setting, Material(mnist, model), checkpoint),
+        amount=setting.quick if quick else setting.full,
+        firmware=build("rp2040"),
+        device=None if device in (HOST, EMULATOR) else device,
+        out=RESULTS / table if out is None else out,
+        name="-".join([table, *(["quick"] if quick else []), *([file_name(device)] if device != HOST else [])]),
+        console=console,
+    )
+    return making.perform()
+
+
+@dataclass(frozen=True)
+class CostTable:
+    """A table that is being made.
+
+    Attributes:
+        bed: What is measured.
+        amount: How much of it.
+        firmware: What the emulated board runs.
+        device: Counts too; or None.
+        out: Folder of the results.
+        name: Of the files there.
+        console: Where progress and table go.
+    """
+
+    bed: Bed
+    amount: Amount
+    firmware: BoardFirmware
+    device: str | None
+    out: Path
+    name: str
+    console: Console
+
+    def perform(self) -> CostRecord:
+        """Measure what is not kept yet, and report all; see `reproduce`."""
+        setting = self.bed.setting
+        counters = (EMULATOR, self.device) if self.device else (EMULATOR,)
+        total = len(self.amount.epochs) * (len(setting.rows) * len(counters) + self.amount.scale_steps)
+        try:
+            with _progress(self.console, total) as done:
+                rows, *counted = [
+                    sum((self._row(row.name, name, done) for row in setting.rows), start=()) for name in counters
+                ]
+                scales = self._kept("scales", partial(self._scales, done), scales_from_json)
+        except KeyboardInterrupt:
+            self.console.print("Interrupted; finished rows are kept. Give the same command again to go on from there.")
+            raise
+        images = {"ram": self.firmware.ram, "flash": self.firmware.flash}
+        record = CostRecord(
+            title=setting.title,
+            description=self.description,
+            layers={i: str(self.bed.network.layers[i]) for i in self.bed.network.weighted},
+            methods={row.name: row.kind.value for row in setting.rows},
+            rows=rows,
+            scales=scales,
+            programs=tuple(program(name, image, DebugInfo(image.debug)) for name, image in images.items()),
+            device=self.device,
+            counted=counted[0] if counted else (),
+            made={"git": git_state(), "machine": machine()},
+        )
+        write_aside(self.out / f"{self.name}.json", record.content())
+        write_aside(self.out / f"{self.name}.md", report.markdown(record))
+        for table in report.terminal_tables(record):
+            self.console.print(table)
+        for line in (*report.legend(record), f"Written: {self.out / self.name}.md and {self.name}.json"):
+            self.console.print(line, markup=False, highlight=False)
+        return record
+
+    @cached_property
+    def description(self) -> dict[str, Any]:
+        """What decides the figures."""
+        run = next(iter(self.bed.runs.values()))
+        shared = (
+            "network",
+            "pretraining",
+            "checkpoint_sha256",
+            "mu",
+            "loss_rounding",
+            "train_samples",
+            "seed",
+            "angle",
+        )
+        ram, flash = self.firmware.ram, self.firmware.flash
+        return {
+            **{name: run.description()[name] for name in shared},
+            **asdict(self.amount),
+            "epochs": list(self.amount.epochs),
+            "image": "ram",
+            "build_id": {"ram": ram.build_id.hex(), "flash": flash.build_id.hex()},
+            "elf_sha256": {"ram": sha256(ram.elf.read_bytes()), "flash": sha256(flash.elf.read_bytes())},
+            "code_sha256": code_fingerprint(patterns=CODE),
+            "versions": {name: version(name) for name in PACKAGES},
+        }
+
+    def _row(self, row: str, device: str, done: Callable[[], None]) -> tuple[RowCost, ...]:
+        described = self.bed.runs[row].description()
+        what = [device, *(described[name] for name in ("row", "method", "theta", "percent", "selection"))]
+        return self._kept(json.dumps(what), partial(self._measure_row, row, device, done), rows_from_json)
+
+    def _measure_row(self, row: str, device: str, done: Callable[[], None]) -> tuple[RowCost]:
+        # A fresh device each, so that no count depends on what was measured before.
+        host, counter = _host(), open_cycle_counter(device)
+        try:
+            info = DebugInfo(self.firmware.ram.debug) if device == EMULATOR else None
+            measured = measure_row(self.bed, row, self.amount, host, counter, info, done)
+        finally:
+            counter.engine.close()
+            host.close()
+        if not self.console.is_terminal:
+            self.console.print(f"{row}, {device}: {report.summary(measured)}", markup=False, highlight=False)
+        return (measured,)
+
+    def _scales(self, done: Callable[[], None]) -> tuple[ScalesCost, ...]:
+        host, counter = _host(), open_cycle_counter(EMULATOR)
+        try:
+            return measure_scales(self.bed, self.amount, host, counter, done)
+        finally:
+            counter.engine.close()
+            host.close()
+
+    def _kept(self, what: str, measure: Callable[[], Costs], from_json: Callable[[Any], Costs]) -> Costs:
+        """What was measured before, or is measured now and kept for the next time."""
+        key = sha256(json.dumps([self.description, what], sort_keys=True).encode())[:16]
+        path = self.out / "kept" / f"{key}.json"
+        if path.exists():
+            try:
+                return from_json(json.loads(path.read_text(encoding="utf-8")))
+            except (ValueError, KeyError, TypeError, AttributeError):
+                self.console.print(f"{path} is damaged and measured anew", markup=False, highlight=False)
+        measured = measure()
+        write_aside(path, json.dumps([asdict(cost) for cost in measured]))
+        return measured
+
+
+def _host() -> DeviceEngine:
+    engine = open_engine(HOST)
+    assert isinstance(engine, DeviceEngine), "the host is a library behind the device's commands"
+    return engine
+
+
+@contextmanager
+def _progress(console: Console, total: int) -> Iterator[Callable[[], None]]:
+    """A bar on a terminal; elsewhere each row says so itself."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("measuring", total=total)
+        yield lambda: bar.advance(task)
