@@ -95,6 +95,7 @@ def test_wrong_options_are_refused(options: tuple[str, ...], said: str) -> None:
         command.selftest(*options)
 
 
+@pytest.mark.slow
 def test_a_suite_that_cannot_run_is_no_verdict(tmp_path: Path) -> None:
     """A device that is not there: neither red nor green."""
     with pytest.raises(SuiteDidNotRun, match="pytest ran no test"):

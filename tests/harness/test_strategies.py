@@ -198,6 +198,7 @@ def test_scores_lie_often_at_theta(theta: int) -> None:
         assert abs(neighbour) > 127 or values.count(neighbour) > 100
 
 
+@pytest.mark.slow
 def test_shifts_and_thetas_reach_all_their_range() -> None:
     """0..31 for each of the three shifts, -127..127 for theta."""
     triples = drawn(shift_triples(9, 16, False), 2000)

@@ -105,6 +105,7 @@ def test_more_epochs_go_on_and_fewer_are_the_beginning(table, tmp_path):
     assert [line.sha256 for line in one] == [line.sha256 for line in two]  # all but times is the same
 
 
+@pytest.mark.slow
 def test_a_failure_in_a_worker_ends_the_command(table, tmp_path):
     """With the worker's own sentence; the other runs are kept."""
     made = table()
@@ -117,6 +118,7 @@ def test_a_failure_in_a_worker_ends_the_command(table, tmp_path):
         table(epochs=3).perform()
 
 
+@pytest.mark.slow
 def test_ctrl_c_keeps_what_was_done(table, tmp_path):
     """A sentence, a table that says what was not run, status 130; the same command then gives the same records."""
     interrupted = table(epochs=1000)

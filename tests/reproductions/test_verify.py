@@ -111,6 +111,7 @@ def test_a_changed_number_breaks_the_chain(table, tmp_path):
     assert "the chain is broken" in text
 
 
+@pytest.mark.slow
 def test_recomputation_finds_a_lie_that_hangs_together(table, loader, tmp_path):
     """Written with hashes that fit; where it differs is said, and an honest record beside it is equal."""
     lie = changed(table, test_correct=table.records[PRIOT].epochs[2].test_correct + 1)
