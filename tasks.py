@@ -44,7 +44,7 @@ setattr(ParseMachine, "error", refuse_option)  # noqa: B010 - mypy knows no othe
 
 @task(
     help={
-        "table": "the table: accuracy or cost",
+        "table": "the table: accuracy, confirmation or cost",
         "quick": "the short form: one seed and few epochs, or few steps",
         "device": "engine of all runs: host, emulator, reference; cost: a board that counts too",
         "out": "folder of the results (default: results/TABLE)",
@@ -276,14 +276,22 @@ def kills(_: Context, count: int = 50, seed: int = 1, how: str = "kill") -> int:
 
 @task(
     help={
+        "classes": "count classes of generated cases instead, such as shifts, ties and saturation",
+        "cases": "with --classes: how many stages are drawn",
         "profile": "hypothesis profile of the generated cases: default or thorough",
         "seed": "of the generated cases",
-        "out": "the report (default: docs/results/coverage.md)",
+        "out": "the report (default: docs/results/coverage.md, or classes.md)",
     }
 )
 @command
-def coverage(_: Context, profile: str = "default", seed: int = 0, out: str = "") -> int:
+def coverage(
+    _: Context, classes: bool = False, cases: int = 5000, profile: str = "default", seed: int = 0, out: str = ""
+) -> int:
     """Say which lines and conditions of kernels and engine the suite reaches; status 1 where one is left open."""
+    if classes:
+        from priot_hil.harness.coverage.class_table import classes as count_classes
+
+        return count_classes(cases, Path(out) if out else None)
     from priot_hil.harness.coverage.command import SuiteFailed
     from priot_hil.harness.coverage.command import coverage as measure
 

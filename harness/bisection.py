@@ -14,6 +14,7 @@ from .divergence import Divergence
 from .replay import AnyEngine, replay
 
 Order = npt.NDArray[np.integer]
+PIECES = 8  # into which steps are cut: each pass takes them once at most, and leaves an eighth
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,9 +113,10 @@ class Bisection:
         epoch, state = found
         order = self.run.orders[epoch - 1]
         self.tell(f"epoch {epoch}: its {len(order):,} steps once more, from the state before it")
-        if not self._differs(state, order):
+        narrowed = self._narrowed(state, order)
+        if narrowed is None:
             return self._in_the_test(epoch) or Found(epoch, None)
-        state, begin, end = self._narrowed(state, order)
+        state, begin, end = narrowed
         case = self._case(state, order[begin:end])
         divergence = replay(case, self.engine)
         if divergence is None:  # single steps are right: the epoch's own loop is not
@@ -158,24 +160,43 @@ class Bisection:
             self.believed.train_epoch(order)
         return self.believed.state()
 
-    def _narrowed(self, state: State, order: Order) -> tuple[State, int, int]:
-        """Halve steps that differ until one is left, going on from the state between the halves where it does.
+    def _narrowed(self, state: State, order: Order) -> tuple[State, int, int] | None:
+        """Cut steps that differ into pieces until one is left, going on from the state before the piece that differs.
 
         Returns:
-            The state before the steps that are left, their begin and their end.
+            The state before the steps that are left, their begin and their end; None where no step differs.
         """
         begin, end = 0, len(order)
-        while end - begin > 1:
-            middle = (begin + end) // 2
-            if self._differs(state, order[begin:middle]):
-                end = middle
-            else:
-                between = self.believed.state()
-                if not self._differs(between, order[middle:end]):
-                    return state, begin, self._shortest(state, order, begin, middle, end)
-                state, begin = between, middle
+        around: tuple[State, int] | None = None  # where the pass began that found these steps
+        while True:
+            piece = self._first_piece(state, order[begin:end])
+            if piece is None:
+                if around is None:
+                    return None
+                return *around, self._shortest(around[0], order, around[1], begin, end)
+            if end - begin == 1:
+                return state, begin, end
+            around = state, begin
+            state, begin, end = piece[0], begin + piece[1], begin + piece[2]
             self.tell(f"steps {begin}..{end - 1}")
-        return state, begin, end
+
+    def _first_piece(self, state: State, visits: Order) -> tuple[State, int, int] | None:
+        """Take steps piece by piece, without a break, until the two differ.
+
+        Returns:
+            The state before the first piece that differs, its begin and its end; None where none does.
+        """
+        for either in (self.engine, self.believed):
+            self._load(either, state, visits)
+        size = -(-len(visits) // PIECES)
+        for begin in range(0, len(visits), size):
+            before, places = self.believed.state(), np.arange(begin, min(begin + size, len(visits)))
+            results = [
+                (either.train_epoch(places).correct, either.state_crc()) for either in (self.believed, self.engine)
+            ]
+            if results[0] != results[1]:
+                return before, begin, begin + len(places)
+        return None
 
     def _shortest(self, state: State, order: Order, begin: int, equal: int, different: int) -> int:
         """The end of the fewest steps from `begin` that differ, where a later state alone does not bring it about."""

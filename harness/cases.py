@@ -75,11 +75,20 @@ def arrays_of(case: Case) -> Arrays:
     Raises:
         InputError: The case is not legal.
     """
+    check_case(case)
+    return capsule_kernel.to_arrays(case) if isinstance(case, KernelCapsule) else capsule.to_arrays(case)
+
+
+def check_case(case: Case) -> None:
+    """Refuse a case that is not legal in every part.
+
+    Raises:
+        InputError: The message says which part, what was expected, what it is and what to do.
+    """
     if isinstance(case, KernelCapsule):
         capsule_kernel.check_kernel_capsule(case)
-        return capsule_kernel.to_arrays(case)
-    capsule.check_capsule(case)
-    return capsule.to_arrays(case)
+    else:
+        capsule.check_capsule(case)
 
 
 def case_id(case: Case) -> str:

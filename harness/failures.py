@@ -12,6 +12,7 @@ from priot_hil.reference.errors import InputError
 from .cases import Case, case_id, size_of, write_case
 from .divergence import Mismatch
 from .replay import AnyEngine, replay
+from .shrink import smaller
 
 FOLDER = Path("failures")
 CASE = "__priot_case__"
@@ -97,9 +98,42 @@ def keep(case: Case, folder: Path, device: str | None) -> list[str]:
     return [f"capsule: {path}  ({size_of(case)})", f"replay:  ./run invoke replay --capsule {path}{on}"]
 
 
-def shows_it(case: Case, engine: AnyEngine) -> bool:
-    """Whether a case fails once more, on its own."""
+def seen_of(case: Case, engine: AnyEngine) -> tuple[str, str] | None:
+    """What goes wrong when a case runs on its own: its kind and its message; None where nothing does.
+
+    Raises:
+        LinkLost: The device does not answer: no verdict.
+    """
     try:
-        return replay(case, engine) is not None
-    except Exception:  # a crash, as likely as not the one that is reported
-        return True
+        divergence = replay(case, engine)
+    except Exception as crash:
+        return type(crash).__name__, f"{type(crash).__name__}: {crash}"
+    return None if divergence is None else (Mismatch.__name__, str(divergence))
+
+
+def reduced(case: Case, engine: AnyEngine, seconds: float) -> tuple[Case, str]:
+    """A failing case as small as it gets.
+
+    Args:
+        case: The case that failed.
+        engine: On which.
+        seconds: To spend on it at most.
+
+    Returns:
+        The case, and what to tell of it beside: what the smaller one gives, or that it takes more than the case.
+
+    Raises:
+        LinkLost: The device does not answer any more.
+    """
+    seen = seen_of(case, engine)
+    if seen is None:
+        return case, "the capsule alone replays equal: the failure takes what the engine did before, or chance"
+    kind = seen[0]
+
+    def fails(candidate: Case) -> bool:
+        found = seen_of(candidate, engine)
+        return found is not None and found[0] == kind
+
+    small = smaller(case, fails, seconds)
+    found = None if small is case else seen_of(small, engine)
+    return small, "" if found is None else f"smaller still: {found[1]}"

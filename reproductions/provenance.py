@@ -35,7 +35,12 @@ def made_by(builds: Mapping[str, str]) -> dict[str, Any]:
 
 @cache
 def machine() -> dict[str, str]:
-    """Where it was made; nothing of this decides a number. Names no host and no user."""
+    """Where it was made; names no host and no user.
+
+    Returns:
+        System, processor and Python; the SHA-256 of the compiler's program and of the engine's library, which are other
+        files on each kind of machine, the library also in each folder.
+    """
     found = {
         "system": platform.platform(),
         "processor": platform.machine(),
@@ -43,6 +48,8 @@ def machine() -> dict[str, str]:
     }
     if (compiler := compiler_sha256()) is not None:
         found["compiler_sha256"] = compiler
+    if (library := build("host").library) is not None:
+        found["library_sha256"] = sha256(library.read_bytes())
     return found
 
 

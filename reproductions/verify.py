@@ -186,10 +186,14 @@ def differences(recorded: RunRecord, again: RunRecord) -> list[str]:
     Cycles are compared where the same engines counted them.
     """
     found = []
-    for name in ("data", "scales", "edges", "totals"):
+    for name in ("data", "scales", "edges"):
         mine, theirs = getattr(recorded, name), getattr(again, name)
         if mine != theirs:
             found.append(f"{name}: {mine} in the file, {theirs} recomputed")
+    totals = again.totals.to_json()
+    for name, of in recorded.totals.to_json().items():
+        if of != totals[name]:
+            found.append(f"totals: {name} is out of {of} in the file, {totals[name]} recomputed")
     if recorded.run["checkpoint_sha256"] != again.run["checkpoint_sha256"]:
         mine, theirs = (record.run["checkpoint_sha256"][:16] for record in (recorded, again))
         found.append(f"checkpoint: {mine} in the file, {theirs} recomputed")

@@ -6,7 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from priot_hil.harness.failures import FOLDER, cases_in, current, keep, shows_it
+from priot_hil.harness.boards_on_ports import one_line
+from priot_hil.harness.cases import Case
+from priot_hil.harness.errors import LinkLost
+from priot_hil.harness.failures import FOLDER, cases_in, current, keep, reduced
+from priot_hil.harness.shrink import SECONDS
 
 from .engines import station_of
 from .selection import device_of
@@ -22,6 +26,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=str(FOLDER),
         metavar="DIR",
         help=f"where failing cases go as capsules (default: {FOLDER})",
+    )
+    group.addoption(
+        "--shrink",
+        type=float,
+        default=SECONDS,
+        metavar="SECONDS",
+        help=f"time to make a failing case smaller than hypothesis left it (default: {SECONDS})",
     )
     group.addoption(
         "--write-ahead",
@@ -57,14 +68,24 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Keeps the cases of a test that failed, before its report is made."""
     if call.excinfo is not None:
-        station = station_of(item)
         for error, case in cases_in(call.excinfo.value):
-            notes = keep(case, current.folder, current.device)
-            if station is not None and station.engine is not None and not shows_it(case, station.engine):
-                notes.append("the capsule alone replays equal: the failure takes what the engine did before, or chance")
-            for note in notes:
+            small, told = _reduced(item, case)
+            for note in (*([told] if told else []), *keep(small, current.folder, current.device)):
                 error.add_note(note)
     return (yield)
+
+
+def _reduced(item: pytest.Item, case: Case) -> tuple[Case, str]:
+    """The smallest case on the device that failed, and what to tell of it; as it is where there is no such device."""
+    station, seconds = station_of(item), float(item.config.getoption("--shrink"))
+    if station is None or station.engine is None or station.is_lost:
+        return case, ""
+    try:
+        return reduced(case, station.engine, seconds)
+    except LinkLost as lost:
+        cause = one_line(lost)
+        station.lose(item.nodeid, cause)
+        return case, f"the device was lost when the case ran once more: {cause}"
 
 
 def pytest_keyboard_interrupt() -> None:

@@ -101,6 +101,7 @@ def test_rooms_see_only_what_is_below_them(board: BoardFirmware) -> None:
     assert seen["link"] == {"kernels", "engine", "link"}
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not any(map(shutil.which, ("cc", "gcc", "clang"))), reason="no gcc or clang on the PATH")
 def test_sanitized_process(host: HostFirmware) -> None:
     """The machine's compiler found both planted bugs, or the build would have stopped; it is the same source."""

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from priot_hil.harness.clang import find_counting_clang, require_counting_clang
+from priot_hil.harness.coverage.class_table import classes
 from priot_hil.harness.coverage.command import run_counted
 from priot_hil.harness.coverage.counts import Counts, Place, read_counts
 from priot_hil.harness.coverage.exceptions import Exempt, read_exceptions
@@ -106,6 +107,15 @@ def test_what_is_not_reached_is_open_until_it_is_argued() -> None:
     assert "## Exceptions that are needed no more" in page
     assert "- `kernels/x.c`, `f`\n  - line 2: never true: `a > b`" in page
     assert "| kernels/x.c | 1 | 100 % | 100 % | 2 | 50.0 % (1 missing) | 100 % |" in page
+
+
+def test_a_class_without_a_case_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Ten stages cannot be of every class; the table is written all the same."""
+    assert classes(10, tmp_path / "classes.md") == 1
+    assert "never reached: Single stages: update: static shift 26" in capsys.readouterr().out
+    table = (tmp_path / "classes.md").read_text()
+    assert "## Single stages: 10 cases" in table
+    assert "| shift | 0 | 1 |" in table
 
 
 def test_exceptions_are_read_and_wrong_ones_refused(tmp_path: Path) -> None:

@@ -7,51 +7,15 @@ import pytest
 
 from priot_hil.harness.clang import find_fuzzing_clang, require_fuzzing_clang
 from priot_hil.harness.coverage.counts import parse
-from priot_hil.harness.firmware import HostFirmware, build
-from priot_hil.harness.fuzz.campaign import CAPSULES, FINDS, fuzz, search
+from priot_hil.harness.firmware import HostFirmware
+from priot_hil.harness.fuzz.campaign import CAPSULES, FINDS, fuzz
 from priot_hil.harness.fuzz.coverage import Lines, lines_of
 from priot_hil.harness.fuzz.dictionary import dictionary
 from priot_hil.harness.fuzz.records import Record, Way, pack, unpack
 from priot_hil.harness.fuzz.replay import PromiseBroken, replay_commands, replay_frames
 from priot_hil.harness.fuzz.seeds import write_seeds
-from priot_hil.harness.planting import Change, FirmwareCopy
 from priot_hil.harness.protocol import CommandCode
 from priot_hil.reference.errors import InputError
-
-needs_fuzzer = pytest.mark.skipif(find_fuzzing_clang("fuzz") is None, reason="no clang with libFuzzer on the PATH")
-SECONDS = 60
-
-# What is planted -> the target that must find it, the file, what stands there, what is put in its place, what is seen.
-PLANTED = {
-    "frame longer than the receiver": (
-        "frames",
-        "link/priot_frame.c",
-        "receiver->count == sizeof receiver->decoded",
-        "receiver->count > 2 * sizeof receiver->decoded",
-        "runtime error: index|heap-buffer-overflow",
-    ),
-    "part that leaves its tensor": (
-        "commands",
-        "link/priot_commands.c",
-        "offset > part->bytes || count > part->bytes - offset",
-        "offset > part->bytes",
-        "use-after-poison|heap-buffer-overflow",
-    ),
-    "request that is too short": (
-        "commands",
-        "link/priot_commands.c",
-        "request_bytes < COMMANDS[command].request_bytes ||",
-        "",
-        "use-after-poison",
-    ),
-    "refused model that ends the old one": (
-        "commands",
-        "engine/priot_engine.c",
-        "priot_engine_load(priot_engine *engine, priot_detail *detail) {",
-        "priot_engine_load(priot_engine *engine, priot_detail *detail) {\n    engine->is_started = 0;",
-        "a request that was not run changed the model",
-    ),
-}
 
 
 @pytest.mark.parametrize("path", sorted(FINDS.rglob("*.bin")), ids=lambda path: f"{path.parent.name}-{path.stem}")
@@ -130,20 +94,3 @@ def test_lines_are_counted_by_source() -> None:
     lcov = "SF:/a/link/x.c\nDA:1,5\nDA:2,0\nend_of_record\nSF:/a/kernels/y.c\nDA:1,0\nend_of_record\n"
     counts = parse(lcov, {"data": [{"functions": [], "files": []}]}, {"link/x.c": ["int x;", "int y;"]})
     assert lines_of(counts) == {"link/x.c": Lines(2, (2,))}
-
-
-@pytest.mark.slow
-@needs_fuzzer
-def test_fuzzer_finds_planted_bugs(host: HostFirmware, tmp_path: Path) -> None:
-    """A missing check, a request that is too short, a state that is not kept: each found within seconds."""
-    assert host.library is not None
-    copy = FirmwareCopy(tmp_path / "copy")
-    copy.refresh()
-    for what, (target, name, clean, broken, seen) in PLANTED.items():
-        with copy.planted(Change(name, clean, broken)):
-            firmware = build("fuzz", root=copy.root)
-        folders = {each: tmp_path / what / each for each in ("frames", "commands")}
-        write_seeds(host.library, CAPSULES, folders)
-        campaign = search(firmware, target, folders[target], SECONDS, minimise_seconds=0)
-        assert campaign.find is not None, what
-        assert re.search(seen, campaign.find[1]), campaign.find[1]

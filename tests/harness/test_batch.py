@@ -82,7 +82,7 @@ def test_batches_answer_as_single_requests_do(device_engine: DeviceEngine, case:
 
 
 @settings(max_examples=2)
-@given(case=extreme_kernel_cases(arena=20_000))
+@given(case=extreme_kernel_cases(arena=6_000))
 def test_batches_of_what_takes_many_frames(device_engine: DeviceEngine, case: KernelCase) -> None:
     """Tensors longer than a frame."""
     check_batches(device_engine, case)

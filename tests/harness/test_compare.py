@@ -214,6 +214,24 @@ def test_first_difference_is_the_first_in_row_major_order():
     assert first_difference(expected, got) == Difference((1, 0, 1), 7, 99, equal_before=7, differing=2, total=12)
 
 
+@pytest.mark.parametrize(("at", "start"), [(0, 0), (2, 0), (3, 0), (4, 1), (10, 7), (17, 13), (19, 13)])
+def test_the_row_around_an_element_is_shown(at, start):
+    """Three on either side, or as many on the other where the row ends; the element in brackets in both."""
+    expected = np.arange(40, dtype=np.int32).reshape(2, 20) - 25
+    got = expected.copy()
+    got[1, at] = 100
+    beside = first_difference(expected, got).beside
+    assert (beside.start, beside.at) == (start, at - start)
+    assert beside.expected == tuple(expected[1, start : start + 7])
+    assert beside.got == tuple(got[1, start : start + 7])
+    first, second = beside.lines("i", "emulator")
+    assert first.startswith(f"    i={start}..{start + 6}  expected ")
+    assert first.index("[") == second.index("[")
+    assert f"[{expected[1, at]:>3}]" in first
+    assert "[100]" in second
+    assert first_difference(expected[:, :1], got[:, :1] + 1).beside is None
+
+
 def test_tensors_of_another_form_differ():
     """Nothing is broadcast or cast, and empty tensors of unlike shape are not equal."""
     zeros = np.zeros((2, 3), np.int8)

@@ -98,20 +98,31 @@ def weights(path):
 
 
 def test_a_mismatch_leaves_the_smallest_case(run):
-    """The file named is the one there is: that of the case shown, the smallest found; nothing else stays."""
+    """The file named is the one there is: one weight, as small as the fault allows; nothing else stays."""
     said = run(FLIP, test="test_any")
     (path,) = capsules(said)
     assert list(Path("failures").iterdir()) == [path]
     capsule = read_case(path)
     assert isinstance(capsule, KernelCapsule)
-    shown = re.findall(r"weights=array\((.*?), dtype=int8", said.replace("\nE", ""), re.DOTALL)
-    assert np.array_equal(np.array(ast.literal_eval(shown[-1].replace(" ", ""))), capsule.case.weights)
-    assert np.count_nonzero(capsule.case.weights) == 1
+    assert capsule.case.weights.size == 1
+    assert abs(weights(path)) == 100
     assert f"capsule: {path}  ({size_of(capsule)})" in said
     assert f"replay:  ./run invoke replay --capsule {path} --device host" in said
     assert "first divergence in a single stage, linear 1->" in said
+    assert "smaller still: first divergence in a single stage" in said
     assert replay(capsule, ReferenceEngine()) is None
     assert "the capsule alone" not in said
+
+
+@pytest.mark.slow
+def test_without_time_the_case_is_that_of_the_message(run):
+    """What hypothesis shows as the failing case is what the file has."""
+    said = run(FLIP, "--shrink", "0", test="test_any")
+    (path,) = capsules(said)
+    capsule = read_case(path)
+    shown = re.findall(r"weights=array\((.*?), dtype=int8", said.replace("\nE", ""), re.DOTALL)
+    assert np.array_equal(np.array(ast.literal_eval(shown[-1].replace(" ", ""))), capsule.case.weights)
+    assert "smaller still" not in said
 
 
 @pytest.mark.parametrize("error", ["DeviceFault", "EmulationStuck", "KernelStatus", "ZeroDivisionError"])
@@ -119,8 +130,9 @@ def test_a_crash_leaves_its_case(run, error):
     """What the firmware dies of is a case as well."""
     said = run(f"raise {error}('broken down')", "--failures", "elsewhere")
     assert {path.parent for path in capsules(said)} == {Path("elsewhere")}
-    assert [weights(path) for path in capsules(said)] == [101]
+    assert [weights(path) for path in capsules(said)] == [100]
     assert "broken down" in said
+    assert f"smaller still: {error}: " in said
 
 
 def test_a_lost_link_leaves_nothing(run):
@@ -131,10 +143,19 @@ def test_a_lost_link_leaves_nothing(run):
     assert not Path("failures").exists()
 
 
+def test_a_device_lost_in_the_search_leaves_the_case(run):
+    """A cable that breaks while the case runs once more costs the device, not the case."""
+    said = run("if self.seen > 1:\n                    raise LinkLost('gone')\n                raise DeviceFault('1')")
+    assert [weights(path) for path in capsules(said)] == [101]
+    assert "the device was lost when the case ran once more: gone" in said
+
+
 def test_two_failures_leave_two_cases(run):
     """Distinct ones in one test do not overwrite each other; the sound case is not among them."""
     said = run(
-        "if case.scores is None:\n                    raise DeviceFault('1')\n                raise DeviceFault('2')"
+        "if case.scores is None:\n                    raise DeviceFault('1')\n                raise DeviceFault('2')",
+        "--shrink",
+        "0",
     )
     assert {weights(path) for path in capsules(said)} == LARGE
     assert sorted(Path("failures").iterdir()) == sorted(capsules(said))

@@ -228,6 +228,14 @@ def test_an_epoch_goes_wrong_on_its_own(run):
             passed = super().train_epoch(order)
             return replace(passed, correct=passed.correct + 1)
 
+    class Mistesting(ReferenceEngine):
+        def evaluate(self):
+            return super().evaluate() + 1
+
+    class Missumming(ReferenceEngine):
+        def state_crc(self):
+            return super().state_crc() ^ 1
+
     class Misstepping(ReferenceEngine):
         def _learn(self, image, label):
             prediction, shifts = super()._learn(image, label)
@@ -238,6 +246,8 @@ def test_an_epoch_goes_wrong_on_its_own(run):
     found = replay(epoch, Miscounting())
     assert (found.step, found.tensor) == (None, "right predictions in training")
     assert str(found).startswith("first divergence after the epoch, right predictions in training\n")
+    assert replay(epoch, Mistesting()).tensor == "right predictions in the test"
+    assert replay(epoch, Missumming()).tensor == "checksum of the state"
     found = replay(epoch, Misstepping())
     assert (found.step, found.tensor) == (0, "weights")
 

@@ -165,6 +165,23 @@ def test_a_stage_says_what_stands_behind_each_result():
     )
 
 
+def test_a_pool_says_where_its_maximum_was():
+    """In the window of that element, not of another: numbers from 0 to 15 on 4 x 4, whose largest is last in each."""
+    case = stage(
+        layer=Conv2d(1, 1, 1),
+        behind=(MaxPool2d(2),),
+        input_shape=(1, 4, 4),
+        weights=np.ones((1, 1, 1, 1), np.int8),
+        image=np.arange(16, dtype=np.int8).reshape(1, 4, 4),
+        error=np.zeros((1, 2, 2), np.int8),
+        shifts=Shifts(0, 0, 0),
+    )
+    for y, x, sum_there in ((0, 1, 7), (1, 0, 13), (1, 1, 15)):
+        found = replay(KernelCapsule(case), Off("output", (0, y, x)))
+        where = [0, 2 * y + 1, 2 * x + 1]
+        assert found.origin == f"accumulator {sum_there} at {where}, the largest of 4, shift 0"
+
+
 @pytest.mark.parametrize(
     ("accumulator", "shift", "expected", "got", "relu", "story"),
     [

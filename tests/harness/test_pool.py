@@ -115,7 +115,8 @@ def test_workers_without_a_board_wait(run: RunTests, boards: list[Board]) -> Non
     assert {board for _, board, _ in ran()} == {boards[0].path}
 
 
-@pytest.mark.parametrize("options", [(), pytest.param(("-n", "2"), marks=pytest.mark.slow)], ids=["alone", "workers"])
+@pytest.mark.slow
+@pytest.mark.parametrize("options", [(), ("-n", "2")], ids=["alone", "workers"])
 def test_a_lost_board_is_given_up(
     run: RunTests, boards: list[Board], monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...]
 ) -> None:

@@ -104,7 +104,7 @@ def test_an_unknown_need_is_refused(pytester: pytest.Pytester) -> None:
 def test_capabilities_are_the_hellos() -> None:
     """Of the device, as far as the host can use them; a set needs the host's way to the flash, or the device's."""
     engine = open_engine("process")
-    assert capabilities(engine) == {"reset", "dataset", "store", "run"}
+    assert capabilities(engine) == {"reset", "dataset", "store", "run", "batch", "large_arena"}
     assert missing(engine, "dataset") is None
     engine.device._write_flash = None
     assert missing(engine, "dataset") is None
@@ -112,7 +112,7 @@ def test_capabilities_are_the_hellos() -> None:
     assert missing(engine, "dataset") == "needs dataset, and this host has no way to write the device's flash"
     assert missing(engine, "cycles") == "needs cycles, which the device does not offer"
     engine.close()
-    assert capabilities(open_engine("reference")) == {"dataset"}
+    assert capabilities(open_engine("reference")) == {"dataset", "large_arena"}
 
 
 @pytest.mark.parametrize(

@@ -1,14 +1,17 @@
 """The strategies draw legal cases only, reach the classes that matter, and shrink to small cases."""
 
 import math
+from collections import Counter
 from collections.abc import Callable
 from typing import TypeVar
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, Phase, find, given, settings
+from hypothesis import find, given, settings
 from hypothesis import strategies as st
 
+from priot_hil.harness.coverage.class_table import drawn
+from priot_hil.harness.coverage.classes import extreme_classes, kernel_classes, run_classes, static_shift, tally
 from priot_hil.harness.strategies import (
     TINY,
     Run,
@@ -26,34 +29,13 @@ from priot_hil.harness.strategies import (
     thetas,
 )
 from priot_hil.harness.strategies.arrays import Palette
-from priot_hil.reference.checks import Int8Array
-from priot_hil.reference.engine import KernelCase, KernelResult, Step
+from priot_hil.reference.engine import KernelCase
 from priot_hil.reference.kernel import check_kernel_case
-from priot_hil.reference.network import Conv2d, Flatten, Linear, MaxPool2d, Network, Relu, output_shape
+from priot_hil.reference.network import Conv2d, Flatten, Linear, Network, output_shape
 from priot_hil.reference.reference_engine import ReferenceEngine
-from priot_hil.reference.run import LossRounding, MethodKind, check_run
+from priot_hil.reference.run import MethodKind, check_run
 
 T = TypeVar("T")
-
-
-def drawn(strategy: st.SearchStrategy[T], count: int) -> list[T]:
-    """`count` cases, the same ones every time."""
-    cases: list[T] = []
-
-    @settings(
-        max_examples=count,
-        database=None,
-        derandomize=True,
-        phases=[Phase.generate],
-        deadline=None,
-        suppress_health_check=list(HealthCheck),
-    )
-    @given(strategy)
-    def collect(case: T) -> None:
-        cases.append(case)
-
-    collect()
-    return cases
 
 
 def smallest(strategy: st.SearchStrategy[T], condition: Callable[[T], bool]) -> T:
@@ -63,134 +45,60 @@ def smallest(strategy: st.SearchStrategy[T], condition: Callable[[T], bool]) -> 
     )
 
 
-def missing(classes: list[dict[str, bool]]) -> set[str]:
-    """The names that fewer than 3 of the cases have: a usual test should meet every class."""
-    return {name for name in classes[0] if sum(case[name] for case in classes) < 3}
+def missing(counts: Counter[str], least: int = 3) -> set[str]:
+    """The classes that fewer cases have."""
+    return {name for name, count in counts.items() if count < least}
 
 
-def saturated(array: Int8Array) -> bool:
-    """Whether both ends of the range are there."""
-    return {127, -127} <= set(array.ravel().tolist())
+def names(case: KernelCase) -> str:
+    """The layers behind, in words."""
+    return " ".join(map(str, case.behind))
 
 
-def letters(case: KernelCase) -> str:
-    """The layers behind, a letter each."""
-    names: dict[type, str] = {Relu: "r", MaxPool2d: "p", Flatten: "f"}
-    return "".join(names[type(layer)] for layer in case.behind)
-
-
-def geometry_classes(case: KernelCase) -> dict[str, bool]:
-    """Shapes, and what lies behind."""
-    conv = case.layer if isinstance(case.layer, Conv2d) else Conv2d(0, 0, 0)
-    height, width = case.input_shape[1:] if conv.kernel else (0, 0)
-    output = output_shape(case.layer, case.input_shape, "layer")
-    orders = ("", "r", "p", "rp", "pr", "pp", "f", "rpf", "ppf", "pfr")
-    return {
-        "linear": isinstance(case.layer, Linear),
-        **{f"kernel {k}": conv.kernel == k for k in range(1, 8)},
-        **{f"stride {k}": conv.kernel > 0 and conv.stride == k for k in range(1, 4)},
-        "strided and padded": conv.stride > 1 and conv.padding > 0,
-        "full padding": conv.kernel > 1 and conv.padding == conv.kernel - 1,
-        "columns that the stride leaves out": conv.padding == 0 and (width - conv.kernel) % conv.stride > 0,
-        "kernel larger than the image": conv.kernel > max(height, width),
-        "one position": output[1:] == (1, 1),
-        "many channels": conv.in_channels > 1 and conv.out_channels > 1,
-        "not square": height != width,
-        "pool that drops a remainder": letters(case)[:1] == "p" and output[1] % vars(case.behind[0])["size"] > 0,
-        **{f"behind: {order}": letters(case) == order for order in orders},
-    }
-
-
-def value_classes(case: KernelCase, result: KernelResult) -> dict[str, bool]:
-    """Methods, shifts and values."""
-    before = case.weights if case.scores is None else case.scores
-    scored = -1.0 if case.scored is None else float(case.scored.mean())
-    theta = -128 if case.theta is None else case.theta
-    scores = np.full(1, -127, np.int8) if case.scores is None else case.scores
-    static = case.shifts is not None
-    return {
-        **{kind: case.kind is kind for kind in MethodKind},
-        "dynamic scores": case.kind.learns_scores and not static,
-        "static scores": case.kind.learns_scores and static,
-        "none scored": scored == 0,
-        "all scored": scored == 1,
-        "some scored": 0 < scored < 1,
-        "score equal to theta": bool((scores == theta).any()),
-        "all pruned": case.kind is MethodKind.PRIOT and bool((scores < theta).all()),
-        "theta -127": theta == -127,
-        "theta 127": theta == 127,
-        "no image": not case.image.any(),
-        "no error": not case.error.any(),
-        "no weights": not case.weights.any(),
-        "sparse error": case.error.size > 20 and 0 < int(np.count_nonzero(case.error)) < case.error.size / 3,
-        "saturated output": static and saturated(result.output),
-        "saturated input error": static and saturated(result.input_error),
-        "saturated update": saturated(result.updated) and not saturated(before),
-        "nothing learned": bool(result.gradient.any()) and np.array_equal(result.updated, before),
-        "something learned": not np.array_equal(result.updated, before),
-        "shift 31": static and 31 in result.shifts,
-        "shift 0": static and 0 in result.shifts,
-        "dynamic shifts all above 0": not static and min(result.shifts) > 0,
-        "odd update shift": result.shifts.gradient in range(3, 12, 2),
-    }
+@pytest.fixture(scope="module")
+def stages() -> list[KernelCase]:
+    """As many as meet even rare classes."""
+    return drawn(kernel_cases(), 5000)
 
 
 @pytest.mark.slow
-def test_kernel_cases_reach_every_class() -> None:
-    """1,500 cases meet every geometry, order of layers, method and kind of value that has broken a kernel."""
-    outcomes = [(case, ReferenceEngine().run_kernel(case)) for case in drawn(kernel_cases(), 1500)]
-    assert missing([geometry_classes(case) | value_classes(case, result) for case, result in outcomes]) == set()
+def test_kernel_cases_reach_every_class(stages: list[KernelCase]) -> None:
+    """Every shape, order of layers, method, kind of value, rounding and saturation, and each shift in each role."""
+    counts = tally(stages, kernel_classes)
+    assert sum(map(static_shift, counts)) == 3 * 32
+    assert missing(counts) == set()
 
 
-def run_classes(run: Run, steps: list[Step]) -> dict[str, bool]:
-    """Methods, networks, and where the loss is evaluated."""
-    network, method, scales = run.model.network, run.method, run.state.scales
-    first, kinds = type(network.layers[0]), [type(layer) for layer in network.layers]
-    pools = [sum(kinds[j] is MaxPool2d for j in stage.behind) for stage in network.stages]
-    constant = run.model.input_exponent + sum(run.model.weight_exponents.values())
-    exponents = [constant + sum(shifts.forward for shifts in step.shifts.values()) for step in steps]
-    right = [step.prediction == label for step, label in zip(steps, run.labels, strict=True)]
-    return {
-        **{
-            f"{kind}, {rounding}, {'dynamic' if dynamic else 'static'}": (
-                method.kind is kind and method.loss_rounding is rounding and dynamic is (scales is None)
-            )
-            for kind in MethodKind
-            for rounding in LossRounding
-            for dynamic in (True, False)
-            if kind.learns_scores or dynamic is (kind is MethodKind.NITI_DYNAMIC)
-        },
-        "a vector": len(network.input_shape) == 1,
-        "an image": len(network.input_shape) == 3,
-        **{f"{layer.__name__} first": first is layer for layer in (Conv2d, Linear, Relu, MaxPool2d, Flatten)},
-        **{f"{n} layers with weights": len(network.weighted) == n for n in range(1, 6)},
-        "three convolutions": kinds.count(Conv2d) == 3,
-        "three linear layers": kinds.count(Linear) == 3,
-        "two pools behind a convolution": max(pools) == 2,
-        **{f"{n} classes": network.classes == n for n in range(2, 13)},
-        "more than 12 classes": network.classes > 12,
-        "wild update": scales is not None and any(shifts.gradient < 4 for shifts in scales.values()),
-        "4 steps": len(steps) == 4,
-        "exponent clamped from below": min(exponents) < -12,
-        "exponent in the series": any(-12 <= e <= -7 for e in exponents),
-        "exponent below 0": any(-7 < e < 0 for e in exponents),
-        "exponent above 0": any(0 <= e <= 24 for e in exponents),
-        "exponent clamped from above": max(exponents) > 24,
-        "right": any(right),
-        "wrong": not all(right),
-    }
+@pytest.mark.slow
+def test_extreme_cases_reach_every_class() -> None:
+    """Each kind of sum comes within 10 % of its bound."""
+    assert missing(tally(drawn(extreme_kernel_cases(arena=30_000), 60), extreme_classes), 1) == set()
 
 
 @pytest.mark.slow
 def test_runs_reach_every_class() -> None:
     """600 runs meet every method, kind of network and branch of the loss."""
-    classes = []
-    for run in drawn(runs(), 600):
-        engine = ReferenceEngine()
-        engine.load(run.model, run.method, run.state)
-        steps = [engine.train_step(image, int(label)) for image, label in zip(run.images, run.labels, strict=True)]
-        classes.append(run_classes(run, steps))
-    assert missing(classes) == set()
+    assert missing(tally(drawn(runs(), 600), run_classes)) == set()
+
+
+LACKS: dict[str, Callable[[KernelCase], bool]] = {
+    "update: static shift 31": lambda case: case.shifts is None or case.shifts.gradient < 31,
+    "output: static shift 5": lambda case: case.shifts is None or case.shifts.forward != 5,
+    "an error at a relu of exactly 0": lambda case: "relu" not in names(case),
+    "an error at a pool with two maxima": lambda case: "maxpool2d" not in names(case),
+    "no error": lambda case: bool(case.error.any()),
+    "all scored": lambda case: case.scored is None or not case.scored.all(),
+    "saturated output": lambda case: case.shifts is None,
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("what", LACKS)
+def test_a_strategy_that_lacks_a_class_is_found_out(stages: list[KernelCase], what: str) -> None:
+    """Without such cases the class is among those that are missed."""
+    few = stages[:1500]
+    assert what not in missing(tally(few, kernel_classes), 1)
+    assert what in missing(tally(filter(LACKS[what], few), kernel_classes), 1)
 
 
 @given(run=runs())
@@ -290,6 +198,7 @@ def test_scores_lie_often_at_theta(theta: int) -> None:
         assert abs(neighbour) > 127 or values.count(neighbour) > 100
 
 
+@pytest.mark.slow
 def test_shifts_and_thetas_reach_all_their_range() -> None:
     """0..31 for each of the three shifts, -127..127 for theta."""
     triples = drawn(shift_triples(9, 16, False), 2000)

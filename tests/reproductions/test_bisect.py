@@ -38,7 +38,7 @@ def command(monkeypatch, tmp_path, capsys):
     return give
 
 
-@pytest.mark.parametrize("epoch", [None, 3])
+@pytest.mark.parametrize("epoch", [pytest.param(None, marks=pytest.mark.slow), 3])
 def test_a_run_is_bisected(command, tmp_path, epoch):
     """The step, the element, and a capsule that shows it on that device and is equal on the other."""
     found, said = command("flipped", epochs=4, epoch=epoch)
@@ -53,6 +53,7 @@ def test_a_run_is_bisected(command, tmp_path, epoch):
     assert replay(case, open_engine("host")) is None
 
 
+@pytest.mark.slow
 def test_equal_runs_are_said_to_be_equal(command, tmp_path):
     """No step, no file."""
     found, said = command("process", epochs=1, row="static NITI")

@@ -50,6 +50,7 @@ def judged(experiment):
         (10, 30, Verdict.HOLDS, Verdict.HOLDS),
         (8.1, 33.7, Verdict.HOLDS, Verdict.HOLDS),
         (8, 20, Verdict.HOLDS, Verdict.IN_PART),  # the mean is outside, the interval touches
+        (8, 40, Verdict.HOLDS, Verdict.IN_PART),  # that interval is all that touches
         (5, 20, Verdict.HOLDS, Verdict.IN_PART),  # one angle is far outside
         (5, 40, Verdict.HOLDS, Verdict.DIFFERS),
         (2.4, 20, Verdict.IN_PART, Verdict.IN_PART),  # an interval reaches below 0

@@ -19,8 +19,8 @@ TOTALS = Counts((100, 100), (0, 50), (100, 10), (8, 10), (60, 40), (60, 40))
 
 @pytest.fixture(scope="module")
 def table(experiment):
-    """Static NITI and PRIOT, two seeds, an epoch; the second seed has twice the first's counts."""
-    rows = tuple(row for row in experiment.rows if row.name in ("static NITI", "PRIOT"))
+    """Three rows, one of which does not train, two seeds, an epoch; the second seed has twice the counts."""
+    rows = tuple(row for row in experiment.rows if row.name in ("before transfer", "static NITI", "PRIOT"))
     small = replace(experiment, rows=rows, seeds=(10, 11), test_samples=10, train_samples=20)
     records = []
     for run in plan(small, "host", None, "a", "b"):

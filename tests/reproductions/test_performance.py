@@ -13,9 +13,10 @@ from priot_hil.reference.run import Shifts, initial_state, run_rng
 from priot_hil.reference.scales import calibration_order
 from priot_hil.reference.streams import order
 from priot_hil.reproductions.data import transfer_task
-from priot_hil.reproductions.files import pack, unpack
+from priot_hil.reproductions.files import pack, sha256, unpack
 from priot_hil.reproductions.performance import EnginesDiffer, first_state, perform
 from priot_hil.reproductions.plan import code_fingerprint, plan
+from priot_hil.reproductions.probe import Probe
 from priot_hil.reproductions.records import kept, read_records, write_records
 
 ROWS = ("dynamic NITI", "static NITI", "PRIOT", "PRIOT-S 20 % magnitude")
@@ -85,6 +86,7 @@ def test_a_run_is_what_its_parts_say(name, runs, run_it, material, reference):
     task = transfer_task(material.mnist, run.angle, run.seed, run.train_samples, run.test_samples)
     engine = ReferenceEngine()
     engine.load(material.model, run.method, first_state(run, material, reference))
+    probe = Probe(material.model, run.method, task.train.take(16))
 
     def right():
         pairs = zip(task.test.images, task.test.labels, strict=True)
@@ -92,13 +94,17 @@ def test_a_run_is_what_its_parts_say(name, runs, run_it, material, reference):
 
     assert [epoch.epoch for epoch in record.epochs] == [0, 1, 2]
     assert (record.epochs[0].test_correct, record.epochs[0].train_correct) == (right(), None)
+    assert record.totals == probe.totals(engine.state())
+    assert record.epochs[0].counts == probe.count(engine.state(), engine.state())
     for epoch, recorded in enumerate(record.epochs[1:]):
-        trained = 0
+        trained, before = 0, engine.state()
         for i in order(run.seed, epoch, run.train_samples):
             label = int(task.train.labels[i])
             trained += engine.train_step(task.train.images[i], label).prediction == label
         assert recorded.state_crc == engine.state_crc()
         assert (recorded.train_correct, recorded.test_correct) == (trained, right())
+        assert recorded.counts == probe.count(before, engine.state())
+        assert sum(recorded.counts.moved) > 0
     assert len({epoch.state_crc for epoch in record.epochs}) == 3
 
 
@@ -155,6 +161,30 @@ def test_an_interrupted_run_goes_on(name, epochs, runs, run_it, tmp_path, lastin
     assert run_it(runs[name], counted, name="cut") == whole
     assert counted.left == 99 - (3 - epochs)
     assert lasting(tmp_path / "cut.npz") == lasting(tmp_path / "run.npz")
+
+
+def test_whoever_continues_a_run_is_named(runs, material, reference, tmp_path):
+    """In order; the same one is named once. Times and machine are the last one's, and the seconds add up."""
+    run, path = runs["before transfer"], tmp_path / "run.npz"
+    found = []
+    for epochs, made in ((0, "one"), (1, "one"), (2, "two")):
+        here = replace(material, made={"by": made}, machine={"system": made})
+        found.append(perform(replace(run, epochs=epochs), here, [reference], reference, path, lambda: None))
+    assert [record.made for record in found] == [({"by": "one"},), ({"by": "one"},), ({"by": "one"}, {"by": "two"})]
+    assert [record.beside["machine"] for record in found] == [{"system": "one"}, {"system": "one"}, {"system": "two"}]
+    assert found[0].beside["seconds"] < found[1].beside["seconds"] < found[2].beside["seconds"]
+
+
+def test_data_are_named_by_their_hashes(runs, run_it, material):
+    """The arrays and what was drawn of them; another seed draws others."""
+    one = run_it(runs["before transfer"])
+    two = run_it(replace(runs["before transfer"], seed=11), name="two")
+    assert one.data["mnist_sha256"]["x_test"] == sha256(material.mnist.x_test.tobytes())
+    assert one.data["mnist_sha256"] == two.data["mnist_sha256"]
+    task = transfer_task(material.mnist, 30, 10, 16, 8)
+    drawn = [task.train.images, task.train.labels, task.test.images, task.test.labels]
+    assert one.data["drawn_sha256"] == sha256(b"".join(part.tobytes() for part in drawn))
+    assert one.data["drawn_sha256"] != two.data["drawn_sha256"]
 
 
 def test_a_longer_run_goes_on_where_a_shorter_ended(runs, run_it):
@@ -230,6 +260,11 @@ def test_a_damaged_or_foreign_kept_run_is_refused(runs, run_it, tmp_path):
     arrays = unpack(content, "it", "do")
     path.write_bytes(pack({**arrays, "meta": np.array("{}")}))
     with pytest.raises(InputError, match=r"a record \(priot-run/2\) and its state"):
+        run_it(runs["PRIOT"])
+    old = {**json.loads(str(arrays["meta"])), "rng": 1}
+    old["record"]["format"] = "priot-run/1"
+    path.write_bytes(pack({**arrays, "meta": np.array(json.dumps(old))}))
+    with pytest.raises(InputError, match=r"priot-run/2.*got ValueError format is 'priot-run/1'.*delete it and give"):
         run_it(runs["PRIOT"])
     path.write_bytes(content)
     with pytest.raises(InputError, match=f"expected run {runs['static NITI'].key}"):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from priot_hil.reference.reference_engine import ReferenceEngine
-from priot_hil.reference.run import run_rng
+from priot_hil.reference.run import Shifts, run_rng
 from priot_hil.reproductions.data import transfer_task
 from priot_hil.reproductions.performance import first_state
 from priot_hil.reproductions.probe import Probe, counts_from_json
@@ -17,12 +17,16 @@ ROWS = ("dynamic NITI", "static NITI", "PRIOT", "PRIOT-S 20 % magnitude")
 
 @pytest.fixture(scope="module")
 def probed(runs, material):
-    """Gives a row's run, its probe of 4 images and its first state."""
+    """Gives a row's run, its probe of 4 images, 3 of them with their errors, and its first state."""
 
     def probe(name):
         run = runs[name]
         task = transfer_task(material.mnist, run.angle, run.seed, run.train_samples, run.test_samples)
-        return run, Probe(material.model, run.method, task.train.take(4)), first_state(run, material, ReferenceEngine())
+        return (
+            run,
+            Probe(material.model, run.method, task.train.take(4), 3),
+            first_state(run, material, ReferenceEngine()),
+        )
 
     return probe
 
@@ -33,21 +37,34 @@ def clipped(accumulator, shift):
     return sum((2 * abs(int(value)) + divisor) // (2 * divisor) > 127 for value in accumulator.flat)
 
 
+def tightened(state):
+    """The state with shifts that are too small, so that much is clipped."""
+    return replace(
+        state,
+        scales={i: Shifts(f - 2, max(0, b - 3) if i else 0, g) for i, (f, b, g) in state.scales.items()},
+    )
+
+
+@pytest.mark.parametrize("is_tight", [False, True])
 @pytest.mark.parametrize("name", ROWS)
-def test_counts_are_those_of_the_engine_s_own_traces(name, probed):
+def test_counts_are_those_of_the_engine_s_own_traces(name, is_tight, probed):
     """A step of the reference from the same state for each image; the generator runs on, the state does not."""
     run, probe, state = probed(name)
+    if is_tight:
+        if state.scales is None:
+            pytest.skip("dynamic shifts are never too small")
+        state = tightened(state)
     engine = ReferenceEngine()
     outputs, errors, active = (dict.fromkeys(LAYERS, 0) for _ in range(3))
     seen = {i: [] for i in LAYERS}
     rng = run_rng(0)
-    for image, label in zip(probe.samples.images, probe.samples.labels, strict=True):
+    for index, (image, label) in enumerate(zip(probe.samples.images, probe.samples.labels, strict=True)):
         engine.load(probe.model, run.method, replace(state, rng=rng))
         shifts = engine.train_step(image, int(label)).shifts
         rng = engine.state().rng
         for i in LAYERS:
             outputs[i] += clipped(engine.tensor(f"{i}.accumulator"), shifts[i].forward)
-            if i:
+            if i and index < 3:
                 errors[i] += clipped(engine.tensor(f"{i}.error_accumulator"), shifts[i].backward)
             output = engine.tensor(f"{i}.output")
             active[i] += int((output != 0).sum())
@@ -62,12 +79,11 @@ def test_counts_are_those_of_the_engine_s_own_traces(name, probed):
 
 
 def test_something_saturates(probed):
-    """With all forward shifts one smaller, so that the count above is no comparison of zeros."""
+    """With smaller shifts everything does, so that the counts above are no comparison of zeros."""
     _, probe, state = probed("static NITI")
-    tight = {i: shifts._replace(forward=shifts.forward - 3) for i, shifts in state.scales.items()}
-    counts = probe.count(state, replace(state, scales=tight))
-    assert all(count > 0 for count in counts.clipped_outputs[:2])
-    assert sum(counts.clipped_outputs) > sum(probe.count(state, state).clipped_outputs)
+    counts, tight = probe.count(state, state), probe.count(state, tightened(state))
+    assert all(a > b for a, b in zip(tight.clipped_outputs, counts.clipped_outputs, strict=True))
+    assert all(a > b for a, b in zip(tight.clipped_errors[1:], counts.clipped_errors[1:], strict=True))
 
 
 def test_a_dead_layer_is_seen(probed):
@@ -101,11 +117,11 @@ def test_only_scored_edges_move(probed):
 
 
 def test_totals(probed):
-    """Of the CNN, by hand: its layers' outputs, inputs, pooled outputs and channels, for 4 images."""
+    """Of the CNN, by hand: its layers' outputs, inputs, pooled outputs and channels, for 4 images; errors for 3."""
     _, probe, state = probed("PRIOT")
     totals = probe.totals(state)
     assert totals.clipped_outputs == (4 * 6272, 4 * 3136, 4 * 64, 4 * 10)
-    assert totals.clipped_errors == (0, 4 * 1568, 4 * 784, 4 * 64)
+    assert totals.clipped_errors == (0, 3 * 1568, 3 * 784, 3 * 64)
     assert totals.active_outputs == (4 * 1568, 4 * 784, 4 * 64, 4 * 10)
     assert totals.dead_units == (8, 16, 64, 10)
     assert totals.moved == (72, 1152, 50176, 640)

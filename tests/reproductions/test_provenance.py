@@ -60,4 +60,5 @@ def test_the_compiler_is_the_wheel_s_program():
     )
     assert compiler_sha256() == hashlib.sha256((package / "zig").read_bytes()).hexdigest()
     assert machine()["compiler_sha256"] == compiler_sha256()
-    assert set(machine()) == {"system", "processor", "python", "compiler_sha256"}
+    assert machine()["library_sha256"] == hashlib.sha256(build("host").library.read_bytes()).hexdigest()
+    assert set(machine()) == {"system", "processor", "python", "compiler_sha256", "library_sha256"}

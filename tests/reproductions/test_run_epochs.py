@@ -68,6 +68,7 @@ def command(material, tmp_path, monkeypatch):
     return give
 
 
+@pytest.mark.slow
 def test_a_board_is_left_and_found_again(command, port, material, tmp_path):
     """Ctrl-C in mid-run, another run refused, the same command follows, and a fourth time collects; all bit-exact."""
     nothing, told = command(port, end="epoch 0:")

@@ -12,7 +12,9 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
+from priot_hil.harness.firmware import build
 from priot_hil.reference.errors import InputError
+from priot_hil.reproductions.chain import read_lines
 from priot_hil.reproductions.experiment import tables
 from priot_hil.reproductions.files import pack, unpack
 from priot_hil.reproductions.plan import plan
@@ -51,7 +53,7 @@ def table(small, loader, tmp_path):
         console = Console(file=io.StringIO(), width=130)
         changed = replace(small, **changes)
         runs = plan(changed, "reference", None, "a checkpoint", "a code")
-        return Reproduction(changed, runs, loader, tmp_path / out, "reference", "reference", 2, console)
+        return Reproduction(changed, runs, loader, tmp_path / out, "reference", "host", 2, console)
 
     return make
 
@@ -74,6 +76,9 @@ def test_a_table_is_made_and_written(table, tmp_path):
     assert claims_shown.count("not run") == 11  # One seed gives no verdict.
     written = read_table(tmp_path / "out" / "accuracy-reference.jsonl")
     assert list(written.records.values()) == records
+    (made,) = records[0].made
+    assert made["engines"]["host"] == {"build": build("host").build_id.hex()}
+    assert records[0].beside["machine"]["system"]
     markdown = (tmp_path / "out" / "accuracy-reference.md").read_text()
     assert f"| PRIOT | {records[2].best:.1f} | {records[2].last:.1f} |" in markdown
 
@@ -88,15 +93,19 @@ def test_the_second_time_nothing_is_performed(table):
 
 
 @pytest.mark.slow
-def test_more_epochs_go_on_and_fewer_are_the_beginning(table):
+def test_more_epochs_go_on_and_fewer_are_the_beginning(table, tmp_path):
     """Quick and full share their runs."""
     short = table(epochs=1).perform()
     long = table(epochs=3).perform()
     assert [record.upto(1) for record in long] == short
     assert table(epochs=1).perform() == short
     assert table(out="at once", epochs=3).perform() == long
+    table(epochs=3).perform()
+    one, two = (read_lines(tmp_path / out / "accuracy-reference.jsonl") for out in ("out", "at once"))
+    assert [line.sha256 for line in one] == [line.sha256 for line in two]  # all but times is the same
 
 
+@pytest.mark.slow
 def test_a_failure_in_a_worker_ends_the_command(table, tmp_path):
     """With the worker's own sentence; the other runs are kept."""
     made = table()
@@ -109,6 +118,7 @@ def test_a_failure_in_a_worker_ends_the_command(table, tmp_path):
         table(epochs=3).perform()
 
 
+@pytest.mark.slow
 def test_ctrl_c_keeps_what_was_done(table, tmp_path):
     """A sentence, a table that says what was not run, status 130; the same command then gives the same records."""
     interrupted = table(epochs=1000)

@@ -9,6 +9,7 @@ from rich.console import Console
 
 from priot_hil.reference.errors import InputError
 from priot_hil.reference.reference_engine import ReferenceEngine
+from priot_hil.reproductions.chain import write_chain
 from priot_hil.reproductions.performance import Material, perform
 from priot_hil.reproductions.plan import plan
 from priot_hil.reproductions.records import EpochRecord
@@ -110,6 +111,7 @@ def test_a_changed_number_breaks_the_chain(table, tmp_path):
     assert "the chain is broken" in text
 
 
+@pytest.mark.slow
 def test_recomputation_finds_a_lie_that_hangs_together(table, loader, tmp_path):
     """Written with hashes that fit; where it differs is said, and an honest record beside it is equal."""
     lie = changed(table, test_correct=table.records[PRIOT].epochs[2].test_correct + 1)
@@ -151,6 +153,8 @@ def test_counts_scales_data_and_length_are_compared(table):
     }
     for name, value in others.items():
         assert differences(replace(record, **{name: value}), record)[0].startswith(f"{name}: ")
+    both = replace(changed(table, test_correct=0).records[PRIOT], edges=1)
+    assert [line.split(":")[0] for line in differences(both, record)] == ["edges", "after epoch 2"]
     assert differences(record.upto(1), record) == ["epochs: 1 in the file, 2 recomputed"]
     other = replace(record, run={**record.run, "checkpoint_sha256": "0" * 64})
     assert differences(other, record)[0].startswith("checkpoint: 0000")
@@ -223,6 +227,9 @@ def test_a_file_that_is_no_table_is_refused(table, tmp_path):
     lines = path.read_text(encoding="utf-8").splitlines()
     path.write_text("\n".join([*lines[:-1], ""]), encoding="utf-8")
     with pytest.raises(InputError, match="2 records where the head says 3"):
+        verify(path)
+    write_chain(path, [*table.entries()[:3], table.entries()[2]])
+    with pytest.raises(InputError, match="two records of one cell"):
         verify(path)
     path.write_text("\n".join([*lines[1:], ""]), encoding="utf-8")
     with pytest.raises(InputError, match=r"a table \(priot-table/2\)"):

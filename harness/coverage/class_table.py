@@ -1,0 +1,88 @@
+"""`invoke coverage --classes`: how many generated cases are of each class, as a table."""
+
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import strategies as st
+
+from priot_hil.harness.files import write_aside
+from priot_hil.harness.paths import ROOT
+from priot_hil.harness.strategies import extreme_kernel_cases, kernel_cases, runs
+
+from .classes import ROLES, SHIFTS, Classes, extreme_classes, kernel_classes, run_classes, static_shift, tally
+
+T = TypeVar("T")
+
+TABLE = ROOT / "docs" / "results" / "classes.md"
+MISSED = 1
+BATCH = 250
+
+
+def drawn(strategy: st.SearchStrategy[T], count: int) -> list[T]:
+    """`count` cases, the same ones every time.
+
+    In batches, each from a seed of its own: hypothesis makes cases out of earlier ones, so that those of one long run
+    resemble each other, and whole classes may be missing among them.
+    """
+    cases: list[T] = []
+    for number, begin in enumerate(range(0, count, BATCH)):
+
+        @seed(number)
+        @settings(
+            max_examples=min(BATCH, count - begin),
+            database=None,
+            phases=[Phase.generate],
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+        )
+        @given(strategy)
+        def collect(case: T) -> None:
+            cases.append(case)
+
+        collect()
+    return cases
+
+
+def classes(cases: int = 5000, out: Path | None = None) -> int:
+    """Count, write the table, and name what was never reached.
+
+    Args:
+        cases: Single stages that are drawn; of whole runs an eighth as many, of extreme stages a fiftieth.
+        out: The table; None for docs/results/classes.md.
+
+    Returns:
+        0, or 1 where no case is of some class.
+    """
+    parts = [f"# Classes of generated cases\n\nWritten by `./run invoke coverage --classes --cases {cases}`."]
+    missed: list[str] = []
+
+    def count(what: str, strategy: st.SearchStrategy[T], number: int, classes_of: Callable[[T], Classes]) -> None:
+        counts = tally(drawn(strategy, number), classes_of)
+        parts.append(f"## {what}: {number} cases\n\n{_table(counts)}")
+        missed.extend(f"{what}: {name}" for name, cases in counts.items() if not cases)
+
+    count("Single stages", kernel_cases(), cases, kernel_classes)
+    count("Extreme stages", extreme_kernel_cases(arena=30_000), max(cases // 50, 1), extreme_classes)
+    count("Runs", runs(), max(cases // 8, 1), run_classes)
+    path = TABLE if out is None else out
+    write_aside(path, "\n\n".join(parts) + "\n")
+    print(f"table: {path}")
+    for name in missed:
+        print(f"never reached: {name}")
+    return MISSED if missed else 0
+
+
+def _table(counts: Counter[str]) -> str:
+    """A line a class, but a line for all 32 shifts of a role."""
+    lines = ["| class | cases |", "|---|---:|"]
+    lines += [f"| {name} | {cases} |" for name, cases in counts.items() if not static_shift(name)]
+    if any(map(static_shift, counts)):
+        lines += ["", "Static shifts, where something is shifted by them:", ""]
+        lines += [f"| shift | {' | '.join(map(str, SHIFTS))} |", f"|---|{'---:|' * len(SHIFTS)}"]
+        for role in ROLES:
+            of_role = [cases for name, cases in counts.items() if static_shift(name) and name.startswith(role)]
+            lines.append(f"| {role} | {' | '.join(map(str, of_role))} |")
+    return "\n".join(lines)
