@@ -23,7 +23,10 @@ from .records import Record, Results, Size, Verdict, describe
 from .trial import DEVICE_TESTS, EQUIVALENCE, QUICK, Hunt, Outcome, Trial, patience, result, start
 from .workshop import MutatedDevice, Product, Workshop
 
-SUITES: dict[MutatedDevice, tuple[str, ...]] = {"host": (*EQUIVALENCE, *DEVICE_TESTS), "emulator": QUICK}
+SUITES: dict[MutatedDevice, tuple[str, ...]] = {
+    "host": (*EQUIVALENCE, *DEVICE_TESTS),
+    "emulator": (*QUICK, *DEVICE_TESTS),
+}
 SHRINK_SECONDS = 900.0  # more than hypothesis gives itself
 VERDICT = {
     Outcome.FAILED: Verdict.FAILED,

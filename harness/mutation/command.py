@@ -55,7 +55,7 @@ def mutate(
         raise InputError.about("sample", expected="at least 1", got=count, do="say how many mutants to try")
     console = Console()
     everything = all_mutants(ROOT / "firmware")
-    argued = arguments()
+    argued = arguments(device)
     chosen = choose(everything, count, every=every, only=only)
     results = Results(Path("results") / "mutation" / f"{device}.jsonl", fingerprint())
     known = {id_ for id_, record in results.records.items() if not (again and record.verdict is Verdict.SURVIVED)}
@@ -74,7 +74,7 @@ def mutate(
     for line in summary(records, argued, stale(argued, everything)):
         console.print(line, markup=False, highlight=False, soft_wrap=True)
     if report is not None:
-        write_report(report, device, records, argued, len(everything))
+        write_report(report, device, records, arguments, len(everything))
         console.print(f"table: {report}", soft_wrap=True)
     return SURVIVED if any(is_open(record, argued) for record in records) else 0
 

@@ -18,7 +18,8 @@ SUITE = (
     "tests/conftest.py",
     "tests/equivalence/*.py",
     "tests/harness/conftest.py",
-    "tests/harness/test_device*.py",
+    "tests/harness/test_de*.py",
+    "tests/description_rules.py",
     "tests/capsules/golden/*.npz",
     "harness/strategies/*.py",
     "harness/compare.py",
@@ -146,8 +147,12 @@ def describe(mutant: Mutant) -> dict[str, object]:
     return {name: getattr(mutant, name) for name in names}
 
 
-def arguments(path: Path = EQUIVALENT) -> dict[str, str]:
+def arguments(device: str, path: Path = EQUIVALENT) -> dict[str, str]:
     """Why a mutant computes the same, by its id.
+
+    Args:
+        device: What was mutated; some arguments hold on one device only, and say so.
+        path: Where they stand.
 
     Raises:
         InputError: An entry lacks its mutants or its argument, or a mutant is in two.
@@ -160,7 +165,8 @@ def arguments(path: Path = EQUIVALENT) -> dict[str, str]:
             got = f"{twice[0]} in another one too" if twice else "less"
             expected = "a list of mutants and an argument"
             raise InputError.about(f"{path.name}, {name}", expected=expected, got=got, do="correct it")
-        found |= dict.fromkeys(ids, argument)
+        if device in entry.get("devices", [device]):
+            found |= dict.fromkeys(ids, argument)
     return found
 
 

@@ -18,6 +18,7 @@ TABLE = "mutation.md"
 RECORDS = "mutation.json"
 CONTEXT = 36  # characters that are shown around a change
 COLUMNS = ("mutants", "does not compile", "same code", "killed", "equivalent", "open", "median s to kill")
+Argue = Callable[[str], Mapping[str, str]]
 HOW = {Verdict.FAILED: "a test failed", Verdict.CRASHED: "the process crashed", Verdict.HUNG: "a test did not end"}
 
 
@@ -68,14 +69,14 @@ def _common(one: str, other: str) -> int:
     return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
 
 
-def write_report(folder: Path, device: str, records: Sequence[Record], argued: Mapping[str, str], of: int) -> None:
+def write_report(folder: Path, device: str, records: Sequence[Record], argue: Argue, of: int) -> None:
     """Puts a campaign into the records of all devices, and makes the table anew.
 
     Args:
         folder: Of both.
         device: What was mutated.
         records: Of the campaign.
-        argued: Why a mutant is equivalent, by id.
+        argue: Says why a mutant is equivalent, by device and id.
         of: How many mutants there are in all.
 
     Raises:
@@ -88,7 +89,7 @@ def write_report(folder: Path, device: str, records: Sequence[Record], argued: M
         rows = ",\n".join(json.dumps(_sparse(asdict(record))) for record in kept)
         lines.append(f'"{name}": {{"of": {count}, "records": [\n{rows}\n]}}')
     write_aside(folder / RECORDS, "{\n" + ",\n".join(lines) + "\n}\n")
-    write_aside(folder / TABLE, render(campaigns, argued))
+    write_aside(folder / TABLE, render(campaigns, argue))
 
 
 def _sparse(entry: dict[str, object]) -> dict[str, object]:
@@ -109,11 +110,12 @@ def read_campaigns(path: Path) -> dict[str, tuple[int, list[Record]]]:
         raise InputError.about(str(path), expected="records of mutants", got=str(error), do=do) from error
 
 
-def render(campaigns: Mapping[str, tuple[int, Sequence[Record]]], argued: Mapping[str, str]) -> str:
+def render(campaigns: Mapping[str, tuple[int, Sequence[Record]]], argue: Argue) -> str:
     """The page: a section for each device, then every mutant that no test killed."""
     lines = ["# Mutants of the firmware, and what killed them", ""]
     lines += ["Made by `./run invoke mutate`; what the words mean is in [mutation.md](../mutation.md).", ""]
     for device, (of, records) in sorted(campaigns.items(), reverse=True):
+        argued = argue(device)
         lines += [f"## On {device}", "", f"{len(records)} of {of:,} mutants.", ""]
         lines += list(_table(records, argued, "operator", lambda record: record.operator))
         if len(records) > 100:
@@ -124,10 +126,10 @@ def render(campaigns: Mapping[str, tuple[int, Sequence[Record]]], argued: Mappin
         for record in left:
             lines += _shown(record)
     argued_away: dict[str, dict[str, Record]] = defaultdict(dict)
-    for _, records in campaigns.values():
+    for device, (_, records) in sorted(campaigns.items(), reverse=True):
         for record in records:
-            if record.verdict is Verdict.SURVIVED and record.id in argued:
-                argued_away[argued[record.id]][record.id] = record
+            if record.verdict is Verdict.SURVIVED and (argument := argue(device).get(record.id)):
+                argued_away[argument][record.id] = record
     if argued_away:
         lines += ["## Equivalent, and why", ""]
     for argument, same in argued_away.items():
