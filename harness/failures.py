@@ -108,7 +108,7 @@ def seen_of(case: Case, engine: AnyEngine) -> tuple[str, str] | None:
         divergence = replay(case, engine)
     except Exception as crash:
         return type(crash).__name__, f"{type(crash).__name__}: {crash}"
-    return None if divergence is None else (Mismatch.__name__, str(divergence))
+    return None if divergence is None else (f"{Mismatch.__name__} of {divergence.tensor}", str(divergence))
 
 
 def reduced(case: Case, engine: AnyEngine, seconds: float) -> tuple[Case, str]:

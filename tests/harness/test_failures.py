@@ -10,9 +10,12 @@ import pytest
 
 from priot_hil.harness.capsule_kernel import KernelCapsule
 from priot_hil.harness.cases import read_case, size_of
-from priot_hil.harness.failures import current
+from priot_hil.harness.failures import current, reduced
 from priot_hil.harness.replay import replay
+from priot_hil.reference.engine import KernelCase
+from priot_hil.reference.network import Conv2d, Relu
 from priot_hil.reference.reference_engine import ReferenceEngine
+from priot_hil.reference.run import MethodKind
 
 pytest_plugins = ("pytester",)
 
@@ -108,10 +111,41 @@ def test_a_mismatch_leaves_the_smallest_case(run):
     assert abs(weights(path)) == 100
     assert f"capsule: {path}  ({size_of(capsule)})" in said
     assert f"replay:  ./run invoke replay --capsule {path} --device host" in said
-    assert "first divergence in a single stage, linear 1->" in said
-    assert "smaller still: first divergence in a single stage" in said
+    assert "first divergence in a single stage, " in said
     assert replay(capsule, ReferenceEngine()) is None
     assert "the capsule alone" not in said
+
+
+class Doubled(ReferenceEngine):
+    """Wrong in the error to the input, and wrong otherwise where a stage has a single weight."""
+
+    def run_kernel(self, case):
+        """The reference's result but for one tensor."""
+        result = super().run_kernel(case)
+        name = "output" if case.weights.size == 1 else "input_error"
+        return replace(result, **{name: getattr(result, name) + 1})
+
+
+def test_a_case_that_hypothesis_left_large_is_told_with_its_own_divergence():
+    """The smaller case fails in the same tensor, and what it gives stands beside what the larger one gave."""
+    case = KernelCase(
+        layer=Conv2d(2, 2, 2),
+        behind=(Relu(),),
+        input_shape=(2, 3, 3),
+        kind=MethodKind.NITI_DYNAMIC,
+        theta=None,
+        weights=np.ones((2, 2, 2, 2), np.int8),
+        scores=None,
+        scored=None,
+        image=np.ones((2, 3, 3), np.int8),
+        error=np.ones((2, 2, 2), np.int8),
+        shifts=None,
+    )
+    small, told = reduced(KernelCapsule(case), Doubled(), 30)
+    divergence = replay(small, Doubled())
+    assert told == f"smaller still: {divergence}"
+    assert divergence.tensor == "input error"
+    assert 1 < small.case.weights.size < case.weights.size
 
 
 @pytest.mark.slow
