@@ -86,6 +86,7 @@ def test_touches_nothing_that_is_not_modelled_but_this(flash: Image) -> None:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("byte", [0, 100, BOOT2_BYTES - 1])
 def test_bootrom_refuses_a_damaged_boot2(flash: Image, byte: int) -> None:
     """One wrong bit in boot2 or in its checksum: the bootrom does not run it, and offers its loader on USB instead."""

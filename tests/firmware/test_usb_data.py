@@ -61,6 +61,7 @@ def test_no_byte_is_lost_where_the_ring_is_full(cable: Cable) -> None:
     assert answers(cable) == [(SESSION, 0, StatusCode.OK), *expected]
 
 
+@pytest.mark.slow
 def test_a_transfer_ends_with_a_short_packet(cable: Cable, board: BoardFirmware) -> None:
     """Also one that fills its packets: an empty one follows. Answers of all lengths, modulo a packet."""
     device = LinkDevice(cable.usb, {board.flash.build_id: board.flash.elf})

@@ -85,6 +85,7 @@ def test_a_detached_run_is_the_run(device_engine: DeviceEngine, make_run: MakeRu
     assert device_engine.state_crc() == reference.state_crc()
 
 
+@pytest.mark.slow
 @on_link
 def test_a_device_at_work_is_busy(device_engine: DeviceEngine, make_run: MakeRun) -> None:
     """Whatever is asked meanwhile is refused, however long its frame, and the work goes on; a new host may look."""

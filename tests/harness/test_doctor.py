@@ -122,6 +122,7 @@ def port_on(device: str, monkeypatch: pytest.MonkeyPatch) -> Finding:
     return finding
 
 
+@pytest.mark.slow
 def test_what_runs_on_a_board(monkeypatch: pytest.MonkeyPatch) -> None:
     """This build, another one, and nothing that answers."""
     firmware = build("host")

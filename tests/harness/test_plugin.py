@@ -43,6 +43,7 @@ def test_each_test_runs_once_on_each_device(pytester: pytest.Pytester) -> None:
     assert names.index("test_name[host]") < names.index("test_name[reference]")
 
 
+@pytest.mark.slow
 def test_an_engine_is_opened_once_and_closed(pytester: pytest.Pytester) -> None:
     """One for the session, whatever order its tests run in; its device is let go of at the end."""
     pytester.makeconftest(
@@ -82,6 +83,7 @@ def test_an_unknown_device_ends_the_session(pytester: pytest.Pytester) -> None:
     assert "Traceback" not in said
 
 
+@pytest.mark.slow
 def test_a_port_that_stands_apart_is_refused(pytester: pytest.Pytester) -> None:
     """Pytest would look for its settings beside the port, and not find the project's."""
     result = pytester.runpytest_subprocess("--device", "/dev/null")
@@ -96,6 +98,7 @@ def test_no_device_is_refused(names: str) -> None:
         parse_devices(names)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("error", ["InputError('the reason')", "LinkLost('the reason')"])
 def test_a_device_that_does_not_open_ends_the_session(pytester: pytest.Pytester, error: str) -> None:
     """Status 2 and its sentence, not a failure of each test."""
@@ -135,6 +138,7 @@ def kinds(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     pytester.syspathinsert()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("kinds")
 def test_a_slow_device_runs_the_short_tests(pytester: pytest.Pytester) -> None:
     """The others are deselected there, and there only."""
@@ -159,6 +163,7 @@ def test_a_slow_device_runs_the_short_tests(pytester: pytest.Pytester) -> None:
     assert sorted(passed(result)) == ["test_long[reference]", "test_none", "test_short[reference]", "test_short[slow]"]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("kinds")
 def test_a_missing_device_is_skipped_with_its_reason(pytester: pytest.Pytester) -> None:
     """Each of its tests, and none of another device's."""
@@ -169,6 +174,7 @@ def test_a_missing_device_is_skipped_with_its_reason(pytester: pytest.Pytester) 
     result.stdout.fnmatch_lines(["SKIPPED*no missing here: no such program"])
 
 
+@pytest.mark.slow
 def test_a_lost_device_starts_anew_once_more_at_most(pytester: pytest.Pytester) -> None:
     """One that is no board gets a fresh start after it was lost; where that fails, no other is tried."""
     pytester.makeconftest(

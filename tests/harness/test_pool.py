@@ -190,6 +190,7 @@ def test_a_board_that_others_hold_is_passed_over(run: RunTests, boards: list[Boa
     held.close()
 
 
+@pytest.mark.slow
 def test_a_pool_remembers_what_it_gave_up(boards: list[Board], tmp_path: Path) -> None:
     """The cause of each, told when none is left; without a memory the next opening tries again."""
     missing = ("/dev/no-such-port", "serial:no-such-number")

@@ -168,6 +168,7 @@ def test_convolutions_fit_their_input(layer: Conv2d) -> None:
     assert max(output_shape(layer, (3, 5, 9), "layer")[1:]) <= 10
 
 
+@pytest.mark.slow
 def test_values_lie_in_the_symmetric_range_and_reach_all_of_it() -> None:
     """-127..127 without -128, edges more often than the rest."""
     values = drawn(int8_values(), 3000)

@@ -118,6 +118,7 @@ def test_a_device_that_runs_any_number_is_found_out() -> None:
     assert any(fault.kind in late and fault.way is Way.TO_DEVICE for fault in found[0].plan)
 
 
+@pytest.mark.slow
 def test_a_host_that_takes_any_answer_is_found_out(process: DeviceUnderFire, monkeypatch: pytest.MonkeyPatch) -> None:
     """A late answer is then taken for another request's."""
     monkeypatch.setattr(Link, "_is_answer", lambda _, received, command: received.header.command == command)

@@ -72,6 +72,7 @@ def test_what_is_not_there_has_no_curve(table):
     assert CURVES[0].points(replace(table, records=some), "PRIOT", 30) == []
 
 
+@pytest.mark.slow
 def test_the_picture_has_the_same_bytes_each_time(table):
     """It names its records and shows each row and each quantity that can be read out of it."""
     pytest.importorskip("matplotlib")

@@ -150,6 +150,7 @@ def test_an_emulated_board_that_is_reset(row, tmp_path):
     assert "watchdog" in losses[0].cause
 
 
+@pytest.mark.slow
 def test_a_board_s_process_that_is_killed(tmp_path):
     """By SIGKILL, in mid-run."""
     material, run = drawn_material(3), drawn_runs(3)[2]

@@ -110,6 +110,7 @@ def test_a_run_that_was_stopped_begins_again(command, port):
     assert len(record.epochs) == EPOCHS + 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("device", ["process", "emulator"])
 def test_a_device_of_this_process(command, device):
     """Runs all the same, and says that it ends with the command."""
@@ -129,6 +130,7 @@ def test_a_restart_loses_the_run(command):
     assert not any("works on" in note or "lives in this command" in note for note in notes)
 
 
+@pytest.mark.slow
 def test_a_crash_is_told_to_who_comes_next(command):
     """Once; a board that has done another run since has not lost one."""
     engine = open_engine("emulator")

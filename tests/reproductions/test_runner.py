@@ -83,6 +83,7 @@ def test_a_table_is_made_and_written(table, tmp_path):
     assert f"| PRIOT | {records[2].best:.1f} | {records[2].last:.1f} |" in markdown
 
 
+@pytest.mark.slow
 def test_the_second_time_nothing_is_performed(table):
     """The same records, without data, model or engine."""
     records = table().perform()
