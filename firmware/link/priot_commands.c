@@ -1,24 +1,9 @@
+#include "priot_batch.h"
+#include "priot_call.h"
 #include "priot_crc32.h"
 #include "priot_dataset.h"
 #include "priot_device.h"
 #include "priot_store.h"
-
-/* A command at work: its request, and the response it fills. */
-typedef struct {
-    priot_device *device;
-    const uint8_t *request;
-    size_t request_bytes;
-    uint8_t *response;
-    size_t response_bytes;
-    priot_detail detail;
-} call;
-
-typedef priot_status (*handler)(call *at);
-
-static priot_status bad_value(call *at, uint32_t value) {
-    at->detail.value = value;
-    return PRIOT_STATUS_BAD_VALUE;
-}
 
 static int is_running(const priot_device *device) {
     return device->engine.is_started && device->engine.model.spec.mode == PRIOT_MODE_NETWORK;
@@ -30,7 +15,7 @@ static void copy(uint8_t *to, const uint8_t *from, size_t count) {
     }
 }
 
-static priot_status run_hello(call *at) {
+static priot_status run_hello(priot_call *at) {
     const priot_board *board = at->device->board;
     uint8_t *out = at->response;
     priot_put_u32(out + PRIOT_HELLO_RESPONSE_PREVIOUS, at->device->previous_session);
@@ -61,19 +46,19 @@ static priot_status run_hello(call *at) {
     return PRIOT_STATUS_OK;
 }
 
-static priot_status run_reset(call *at) {
+static priot_status run_reset(priot_call *at) {
     const priot_board *board = at->device->board;
     const uint32_t restart = at->request[PRIOT_RESET_REQUEST_RESTART];
     if (board->reset == NULL) {
         return PRIOT_STATUS_UNKNOWN_COMMAND;
     }
     if (restart > PRIOT_RESTART_LOADER || (restart == PRIOT_RESTART_LOADER && board->reset_to_loader == NULL)) {
-        return bad_value(at, restart);
+        return priot_bad_value(at, restart);
     }
     return PRIOT_STATUS_OK;
 }
 
-static priot_status run_load(call *at) {
+static priot_status run_load(priot_call *at) {
     priot_engine *engine = &at->device->engine;
     priot_model_spec *spec = &engine->candidate.spec;
     const uint8_t *in = at->request;
@@ -122,12 +107,12 @@ static priot_status run_load(call *at) {
     return status;
 }
 
-static priot_status run_start(call *at) {
+static priot_status run_start(priot_call *at) {
     return priot_engine_start(&at->device->engine, &at->detail);
 }
 
 /* The part of a tensor that a read or write names. */
-static priot_status find_part(call *at, size_t count, int is_write, priot_tensor_view *part) {
+static priot_status find_part(priot_call *at, size_t count, int is_write, priot_tensor_view *part) {
     const uint32_t tensor = at->request[PRIOT_READ_REQUEST_TENSOR], layer = at->request[PRIOT_READ_REQUEST_LAYER];
     const uint32_t offset = priot_get_u32(at->request + PRIOT_READ_REQUEST_OFFSET);
     at->detail.layer = layer;
@@ -145,7 +130,7 @@ static priot_status find_part(call *at, size_t count, int is_write, priot_tensor
     return PRIOT_STATUS_OK;
 }
 
-static priot_status run_write(call *at) {
+static priot_status run_write(priot_call *at) {
     priot_tensor_view part;
     const uint8_t *bytes = at->request + PRIOT_WRITE_REQUEST_BYTES;
     const priot_status status = find_part(at, at->request_bytes - PRIOT_WRITE_REQUEST_BYTES, 1, &part);
@@ -154,18 +139,18 @@ static priot_status run_write(call *at) {
     }
     for (size_t i = 0; i < part.bytes && part.is_stored; ++i) {
         if ((int8_t)bytes[i] == -128) {
-            return bad_value(at, (uint32_t)i);
+            return priot_bad_value(at, (uint32_t)i);
         }
     }
     copy(part.data, bytes, part.bytes);
     return PRIOT_STATUS_OK;
 }
 
-static priot_status run_read(call *at) {
+static priot_status run_read(priot_call *at) {
     priot_tensor_view part;
     const uint32_t count = priot_get_u16(at->request + PRIOT_READ_REQUEST_LENGTH);
     if (count > PRIOT_PAYLOAD_LIMIT) {
-        return bad_value(at, count);
+        return priot_bad_value(at, count);
     }
     const priot_status status = find_part(at, count, 0, &part);
     if (status == PRIOT_STATUS_OK) {
@@ -175,7 +160,7 @@ static priot_status run_read(call *at) {
     return status;
 }
 
-static void put_trace(call *at, const priot_stage *stage, const priot_trace *trace, int observe) {
+static void put_trace(priot_call *at, const priot_stage *stage, const priot_trace *trace, int observe) {
     const size_t count = priot_elements(stage->output_shape);
     uint8_t *out = at->response + at->response_bytes;
     const uint8_t zero = observe ? trace->zero : 0;
@@ -188,7 +173,7 @@ static void put_trace(call *at, const priot_stage *stage, const priot_trace *tra
     at->response_bytes += PRIOT_TRACE_RECORD_BYTES;
 }
 
-static priot_status run_train_step(call *at) {
+static priot_status run_train_step(priot_call *at) {
     priot_engine *engine = &at->device->engine;
     const uint32_t label = priot_get_u16(at->request + PRIOT_TRAIN_STEP_REQUEST_LABEL);
     const uint32_t observe = at->request[PRIOT_TRAIN_STEP_REQUEST_OBSERVE];
@@ -196,10 +181,10 @@ static priot_status run_train_step(call *at) {
         return PRIOT_STATUS_NOT_LOADED;
     }
     if (observe > 1) {
-        return bad_value(at, observe);
+        return priot_bad_value(at, observe);
     }
     if (label >= priot_classes(engine)) {
-        return bad_value(at, label);
+        return priot_bad_value(at, label);
     }
     const uint64_t begin = priot_cycles(at->device);
     const uint32_t prediction = priot_engine_train_step(engine, engine->model.image, label, (int)observe);
@@ -214,7 +199,7 @@ static priot_status run_train_step(call *at) {
     return PRIOT_STATUS_OK;
 }
 
-static priot_status run_predict(call *at) {
+static priot_status run_predict(priot_call *at) {
     priot_engine *engine = &at->device->engine;
     if (!is_running(at->device)) {
         return PRIOT_STATUS_NOT_LOADED;
@@ -229,7 +214,7 @@ static priot_status run_predict(call *at) {
     return PRIOT_STATUS_OK;
 }
 
-static priot_status run_kernel(call *at) {
+static priot_status run_kernel(priot_call *at) {
     uint32_t shift = at->request[PRIOT_KERNEL_REQUEST_SHIFT];
     const priot_status status =
         priot_engine_run_kernel(&at->device->engine, at->request[PRIOT_KERNEL_REQUEST_OPERATION],
@@ -241,7 +226,7 @@ static priot_status run_kernel(call *at) {
     return status;
 }
 
-static priot_status run_state(call *at) {
+static priot_status run_state(priot_call *at) {
     const priot_engine *engine = &at->device->engine;
     if (!engine->is_started) {
         return PRIOT_STATUS_NOT_LOADED;
@@ -252,7 +237,7 @@ static priot_status run_state(call *at) {
     return PRIOT_STATUS_OK;
 }
 
-static priot_status run_dataset(call *at) {
+static priot_status run_dataset(priot_call *at) {
     priot_dataset found;
     if (!is_running(at->device)) {
         return PRIOT_STATUS_NOT_LOADED;
@@ -269,7 +254,7 @@ static priot_status run_dataset(call *at) {
     return PRIOT_STATUS_OK;
 }
 
-static priot_status run_train_epoch(call *at) {
+static priot_status run_train_epoch(priot_call *at) {
     priot_engine *engine = &at->device->engine;
     const priot_dataset *dataset = &at->device->dataset;
     const uint32_t count = priot_get_u16(at->request + PRIOT_TRAIN_EPOCH_REQUEST_SAMPLES);
@@ -280,11 +265,11 @@ static priot_status run_train_epoch(call *at) {
         return PRIOT_STATUS_NO_DATASET;
     }
     if (count > engine->model.spec.epoch) {
-        return bad_value(at, count);
+        return priot_bad_value(at, count);
     }
     for (uint32_t i = 0; i < count; ++i) {
         if (engine->model.order[i] >= dataset->train) {
-            return bad_value(at, engine->model.order[i]);
+            return priot_bad_value(at, engine->model.order[i]);
         }
     }
     uint32_t correct = 0;
@@ -300,7 +285,7 @@ static priot_status run_train_epoch(call *at) {
     return PRIOT_STATUS_OK;
 }
 
-static priot_status run_evaluate(call *at) {
+static priot_status run_evaluate(priot_call *at) {
     priot_engine *engine = &at->device->engine;
     const priot_dataset *dataset = &at->device->dataset;
     if (!is_running(at->device)) {
@@ -322,37 +307,35 @@ static priot_status run_evaluate(call *at) {
     return PRIOT_STATUS_OK;
 }
 
-static priot_status run_erase(call *at) {
+static priot_status run_erase(priot_call *at) {
     return priot_store_erase(at->device, priot_get_u32(at->request + PRIOT_ERASE_REQUEST_OFFSET),
                              priot_get_u32(at->request + PRIOT_ERASE_REQUEST_LENGTH), &at->detail.value);
 }
 
-static priot_status run_store(call *at) {
+static priot_status run_store(priot_call *at) {
     return priot_store_write(at->device, priot_get_u32(at->request + PRIOT_STORE_REQUEST_OFFSET),
                              at->request + PRIOT_STORE_REQUEST_BYTES,
                              (uint32_t)at->request_bytes - PRIOT_STORE_REQUEST_BYTES, &at->detail.value);
 }
 
-static priot_status run_run(call *at) {
+static priot_status run_run(priot_call *at) {
     return priot_run_start(at->device, priot_get_u16(at->request + PRIOT_RUN_REQUEST_EPOCHS),
                            priot_get_u32(at->request + PRIOT_RUN_REQUEST_TAG), &at->detail.value);
 }
 
-static priot_status run_progress(call *at) {
+static priot_status run_progress(priot_call *at) {
     at->response_bytes = priot_run_report(&at->device->run, at->response);
     return PRIOT_STATUS_OK;
 }
 
-static priot_status run_stop(call *at) {
+static priot_status run_stop(priot_call *at) {
     at->device->run.is_active = 0;
     return PRIOT_STATUS_OK;
 }
 
-static priot_status run_batch(call *at);
-
 /* What each command takes: its handler, the length of its request, and whether more may follow. */
 static const struct {
-    handler run;
+    priot_status (*run)(priot_call *at);
     uint16_t request_bytes;
     uint8_t has_tail;
 } COMMANDS[] = {
@@ -374,64 +357,30 @@ static const struct {
     [PRIOT_COMMAND_RUN] = {run_run, PRIOT_RUN_REQUEST_BYTES, 0},
     [PRIOT_COMMAND_PROGRESS] = {run_progress, 0, 0},
     [PRIOT_COMMAND_STOP] = {run_stop, 0, 0},
-    [PRIOT_COMMAND_BATCH] = {run_batch, 0, 1},
+    [PRIOT_COMMAND_BATCH] = {priot_batch_run, 0, 1},
 };
 
-static int has_length(uint8_t command, size_t bytes) {
+int priot_command_has_length(uint8_t command, size_t bytes) {
     return COMMANDS[command].has_tail ? bytes >= COMMANDS[command].request_bytes
                                       : bytes == COMMANDS[command].request_bytes;
 }
 
-/* Bytes of the answer to a request in a batch, whose length is right. */
-static size_t answer_bytes(uint8_t command, const uint8_t *request) {
-    return command == PRIOT_COMMAND_READ     ? priot_get_u16(request + PRIOT_READ_REQUEST_LENGTH)
-           : command == PRIOT_COMMAND_KERNEL ? PRIOT_KERNEL_RESPONSE_BYTES
-                                             : 0;
-}
-
-static priot_status run_batch(call *at) {
-    const uint8_t *next = at->request, *end = next + at->request_bytes;
-    while (next != end) {
-        if ((size_t)(end - next) < PRIOT_PART_RECORD_BYTES) {
-            return PRIOT_STATUS_BAD_LENGTH;
-        }
-        const uint8_t command = next[PRIOT_PART_RECORD_COMMAND];
-        if (command != PRIOT_COMMAND_START && command != PRIOT_COMMAND_WRITE && command != PRIOT_COMMAND_READ &&
-            command != PRIOT_COMMAND_KERNEL) {
-            return bad_value(at, command);
-        }
-        const size_t bytes = priot_get_u16(next + PRIOT_PART_RECORD_LENGTH);
-        next += PRIOT_PART_RECORD_BYTES;
-        if (bytes > (size_t)(end - next) || !has_length(command, bytes)) {
-            return PRIOT_STATUS_BAD_LENGTH;
-        }
-        if (answer_bytes(command, next) > PRIOT_PAYLOAD_LIMIT - at->response_bytes) {
-            return PRIOT_STATUS_BAD_RANGE;
-        }
-        call part = {at->device, next, bytes, at->response + at->response_bytes, 0, {PRIOT_NO_DETAIL, PRIOT_NO_DETAIL}};
-        const priot_status status = COMMANDS[command].run(&part);
-        if (status != PRIOT_STATUS_OK) {
-            at->detail = part.detail;
-            return status;
-        }
-        at->response_bytes += part.response_bytes;
-        next += bytes;
-    }
-    return PRIOT_STATUS_OK;
+priot_status priot_command_run(uint8_t command, priot_call *at) {
+    return COMMANDS[command].run(at);
 }
 
 priot_status priot_device_command(priot_device *device, uint8_t command, const uint8_t *request, size_t request_bytes,
                                   uint8_t *response, size_t *response_bytes) {
-    call at = {device, request, request_bytes, response, 0, {PRIOT_NO_DETAIL, PRIOT_NO_DETAIL}};
+    priot_call at = {device, request, request_bytes, response, 0, {PRIOT_NO_DETAIL, PRIOT_NO_DETAIL}};
     priot_status status;
     if (command >= sizeof COMMANDS / sizeof COMMANDS[0] || COMMANDS[command].run == NULL) {
         status = PRIOT_STATUS_UNKNOWN_COMMAND;
-    } else if (request_bytes > PRIOT_PAYLOAD_LIMIT || !has_length(command, request_bytes)) {
+    } else if (request_bytes > PRIOT_PAYLOAD_LIMIT || !priot_command_has_length(command, request_bytes)) {
         status = PRIOT_STATUS_BAD_LENGTH;
     } else if (device->run.is_active && !priot_run_allows(command)) {
         status = PRIOT_STATUS_BUSY;
     } else {
-        status = COMMANDS[command].run(&at);
+        status = priot_command_run(command, &at);
     }
     if (status != PRIOT_STATUS_OK) {
         priot_put_u32(response, at.detail.layer);

@@ -1,6 +1,5 @@
 """The files that are mutated, and all their mutants."""
 
-import tomllib
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING
 from priot_hil.reference.errors import InputError
 
 from .mutant import Edit, Mutant, Proposal, name_mutants
+from .named import DOMAIN, named_changes
 from .operators import OPERATORS
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ LEFT_OUT = {
     "engine/priot_status.h": "generated",
     "engine/priot_guard.h": "empty in this build",
 }
-DOMAIN = Path(__file__).parent / "domain.toml"
 DOMAIN_OPERATOR = "domain"
 
 
@@ -125,18 +124,17 @@ def domain_proposals(firmware: Path, replacements: Path = DOMAIN) -> dict[str, l
         InputError: A text to be replaced is not in its file, or more than once.
     """
     found: dict[str, list[Proposal]] = {}
-    for name, entry in tomllib.loads(replacements.read_text()).items():
-        file, old = entry["file"], entry["find"].strip("\n")
-        source = (firmware / file).read_bytes()
-        count = source.count(old.encode())
+    for name, change in named_changes(replacements).items():
+        source, old = (firmware / change.file).read_bytes(), change.clean.encode()
+        count = source.count(old)
         if count != 1:
             raise InputError.about(
                 f"replacement {name} in {replacements.name}",
-                expected=f"its text once in firmware/{file}",
+                expected=f"its text once in firmware/{change.file}",
                 got=f"{count} times",
                 do="bring the replacement up to date",
             )
-        start = source.index(old.encode())
-        edit = Edit(start, start + len(old.encode()), entry["replace"].strip("\n"))
-        found.setdefault(file, []).append(Proposal(DOMAIN_OPERATOR, name, edit))
+        start = source.index(old)
+        edit = Edit(start, start + len(old), change.broken)
+        found.setdefault(change.file, []).append(Proposal(DOMAIN_OPERATOR, name, edit))
     return found

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from priot_hil.harness.mutation.named import named_changes
 from priot_hil.harness.planting import Change
 from priot_hil.reference.errors import InputError
 
@@ -47,12 +48,14 @@ def read_planted(path: Path = PLANTED) -> tuple[Planted, ...]:
     Raises:
         InputError: An entry is not as it should be.
     """
-    bugs = []
+    bugs, named = [], named_changes()
     for entry in tomllib.loads(path.read_text())["bug"]:
         try:
-            changes = tuple(Change(**change) for change in entry.pop("changes"))
+            mistake = entry.pop("named", None)
+            replaced = [Change(**change) for change in entry.pop("changes", ())]
+            changes = (named[mistake],) if mistake is not None else tuple(replaced)
             bugs.append(Planted(Finder(entry.pop("finder")), changes=changes, **entry))
         except (KeyError, TypeError, ValueError) as error:
-            expected = "finder, name, like, changes, and says and target for a tool"
+            expected = "finder, name, like, changes or a named mistake, and says and target for a tool"
             raise InputError.about(f"bug in {path}", expected=expected, got=str(error), do="correct it") from error
     return tuple(bugs)
