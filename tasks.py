@@ -1,45 +1,15 @@
 """Tasks: `./run invoke --list`. Each parses its options, calls one function, and turns a refusal into one sentence."""
 
-import functools
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from invoke import Context, Exit, task
-from invoke.parser.parser import ParseMachine
 
-from priot_hil.harness.errors import DeviceFault, EmulationStuck, KernelStatus, LinkLost
+from priot_hil.harness.command_line import CHECK_FAILED, INTERRUPTED, command, refuse_unknown_options
 from priot_hil.reference.errors import InputError
 
-BAD_INPUT = 2
-DIVERGED = 1
-
-
-def command(function: Callable[..., int | None]) -> Callable[..., None]:
-    """Runs a task's function; what a user can put right ends with one sentence and status 2."""
-
-    @functools.wraps(function)
-    def run(*args: Any, **options: Any) -> None:
-        try:
-            status = function(*args, **options)
-        except (InputError, LinkLost, DeviceFault, EmulationStuck, KernelStatus) as error:
-            notes = "".join(f"\n       {note}" for note in getattr(error, "__notes__", ()))
-            raise Exit(f"error: {error}{notes}", BAD_INPUT) from error
-        except KeyboardInterrupt:
-            raise Exit("error: interrupted; give the same command again to go on.", 130) from None
-        if status:
-            raise Exit(code=status)
-
-    return run
-
-
-def refuse_option(_: ParseMachine, message: str) -> None:
-    """Ends with status 2 on an unknown task or option, as on every other bad input; invoke's own is 1."""
-    raise Exit(f"error: {message} See `./run invoke --list` and `./run invoke --help TASK`.", BAD_INPUT)
-
-
-setattr(ParseMachine, "error", refuse_option)  # noqa: B010 - mypy knows no other way to replace a method
+refuse_unknown_options()
 
 
 @task(
@@ -57,15 +27,12 @@ def reproduce(
 ) -> None:
     """Reproduce a published table; interrupted, it goes on where it stopped."""
     from priot_hil.reproductions.any_table import reproduce as reproduce_table
-    from priot_hil.reproductions.performance import EnginesDiffer
 
     try:
         letter = Path(published) if published else None
         reproduce_table(table, quick=quick, device=device, out=Path(out) if out else None, published=letter)
-    except EnginesDiffer as error:
-        raise Exit(f"error: {error}", DIVERGED) from error
     except KeyboardInterrupt:
-        raise Exit(code=130) from None  # it has said itself how to go on
+        raise Exit(code=INTERRUPTED) from None  # it has said itself how to go on
 
 
 @task(
@@ -81,15 +48,11 @@ def reproduce(
 @command
 def verify(_: Context, records: str, cell: list[str], sample: int = 0, seed: int = -1, device: str = "") -> int:
     """Check a table's records: their hash chain, their experiment, and cells recomputed from scratch."""
-    from priot_hil.reproductions.performance import EnginesDiffer
     from priot_hil.reproductions.verify import verify as verify_records
 
     drawn = None if seed < 0 else seed
-    try:
-        wrong = verify_records(Path(records), sample=sample, cells=cell, seed=drawn, device=device or None)
-    except EnginesDiffer as error:
-        raise Exit(f"error: {error}", DIVERGED) from error
-    return DIVERGED if wrong else 0
+    wrong = verify_records(Path(records), sample=sample, cells=cell, seed=drawn, device=device or None)
+    return CHECK_FAILED if wrong else 0
 
 
 @task(help={"records": "the table's file, JSON Lines", "out": "the picture (default: beside it, NAME-curves.svg)"})
@@ -114,13 +77,9 @@ def publish(_: Context, records: str = "") -> None:
 @command
 def pretrain(_: Context, way: str, device: str = "host") -> None:
     """Make the model before transfer anew and compare it with the committed checkpoint."""
-    from priot_hil.reproductions.pretrain import TooInaccurate
     from priot_hil.reproductions.pretrain import pretrain as pretrain_model
 
-    try:
-        pretrain_model(way, device=device)
-    except TooInaccurate as error:
-        raise Exit(f"error: {error}", DIVERGED) from error
+    pretrain_model(way, device=device)
 
 
 @task(
@@ -178,7 +137,7 @@ def bisect(
         "epochs": epochs,
         "epoch": epoch or None,
     }
-    return DIVERGED if find_step(device, against=against, out=Path(out), **options) else 0
+    return CHECK_FAILED if find_step(device, against=against, out=Path(out), **options) else 0
 
 
 @task(help={"device": "more ports to ask, with commas", "baud": "bits per second of serial ports"})
@@ -249,13 +208,9 @@ def run_epochs(
     stop: bool = False,
 ) -> None:
     """Let a board train on its own flash, unplugged if you like; the same command again collects and checks."""
-    from priot_hil.reproductions.performance import EnginesDiffer
     from priot_hil.reproductions.run_epochs import run_epochs as run_detached
 
-    try:
-        run_detached(device, row=row, angle=angle, seed=seed, epochs=epochs, stop=stop)
-    except EnginesDiffer as error:
-        raise Exit(f"error: {error}", DIVERGED) from error
+    run_detached(device, row=row, angle=angle, seed=seed, epochs=epochs, stop=stop)
 
 
 @task(
@@ -271,7 +226,7 @@ def kills(_: Context, count: int = 50, seed: int = 1, how: str = "kill") -> int:
     from priot_hil.reproductions.kills import kills as lose_boards
     from priot_hil.reproductions.runner import default_console
 
-    return DIVERGED if lose_boards(count, seed, how, default_console()) else 0
+    return CHECK_FAILED if lose_boards(count, seed, how, default_console()) else 0
 
 
 @task(
@@ -292,13 +247,9 @@ def coverage(
         from priot_hil.harness.coverage.class_table import classes as count_classes
 
         return count_classes(cases, Path(out) if out else None)
-    from priot_hil.harness.coverage.command import SuiteFailed
     from priot_hil.harness.coverage.command import coverage as measure
 
-    try:
-        return measure(profile, seed, Path(out) if out else None)
-    except SuiteFailed as error:
-        raise Exit(f"error: {error}", DIVERGED) from error
+    return measure(profile, seed, Path(out) if out else None)
 
 
 @task(help={"preset": "rp2040, rp2040-gcc, host, host-sanitized, host-coverage, fuzz or fuzz-32"})

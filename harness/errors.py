@@ -1,4 +1,4 @@
-"""What can go wrong between the host and a device; each class says who raises it and what to do."""
+"""What can go wrong beside bad input; each class says who raises it and what to do."""
 
 from enum import StrEnum
 
@@ -11,6 +11,10 @@ class LostReason(StrEnum):
     DAMAGE = "damaged frames"
     SESSION = "session taken"
     RESTART = "restarted"
+
+
+class CheckFailed(Exception):
+    """What a command checks does not hold; the command ends with this sentence and status 1."""
 
 
 class LinkLost(BaseException):

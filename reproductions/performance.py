@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from priot_hil.harness.errors import CheckFailed
 from priot_hil.reference.engine import DatasetEngine, Engine, Epoch
 from priot_hil.reference.errors import InputError
 from priot_hil.reference.kinds import MethodKind
@@ -26,7 +27,7 @@ from .records import DO, EpochRecord, RunRecord, keep, kept
 HOST, REFERENCE = "host", "reference"
 
 
-class EnginesDiffer(Exception):
+class EnginesDiffer(CheckFailed):
     """Two engines that took the same run in step no longer agree; the message names row, angle, seed and epoch."""
 
 

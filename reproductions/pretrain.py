@@ -6,6 +6,7 @@ from pathlib import Path
 from rich.console import Console
 
 from priot_hil.harness.devices import open_engine
+from priot_hil.harness.errors import CheckFailed
 from priot_hil.reference.engine import DatasetEngine
 from priot_hil.reference.errors import InputError
 from priot_hil.reference.run import Method, MethodKind, initial_state
@@ -22,7 +23,7 @@ WAYS = ("float", "niti")
 ACCURACY_FLOOR = 97.0
 
 
-class TooInaccurate(Exception):
+class TooInaccurate(CheckFailed):
     """A pre-trained model that does not reach the declared accuracy."""
 
 

@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 
 from priot_hil.harness.clang import require_counting_clang
+from priot_hil.harness.errors import CheckFailed
 from priot_hil.harness.files import write_aside
 from priot_hil.harness.firmware import HostFirmware, build
 from priot_hil.harness.paths import ROOT
@@ -26,7 +27,7 @@ ON_THE_LIBRARY = ("-k", "not process and not board")  # what runs elsewhere is n
 UNACCOUNTED = 1
 
 
-class SuiteFailed(Exception):
+class SuiteFailed(CheckFailed):
     """The suite fails on the build that counts, and so its counts say nothing."""
 
 

@@ -3,10 +3,11 @@
 import hashlib
 import json
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 from priot_hil.harness.paths import ROOT
 from priot_hil.reference.errors import InputError
@@ -125,11 +126,11 @@ class Results:
             raise InputError.about(str(self.path), expected="a file to add to", got=str(error), do=do) from error
 
 
-def record_of(entry: dict[str, object]) -> Record:
+def record_of(entry: Mapping[str, Any]) -> Record:
     """A record as it was written."""
-    size = entry.pop("size", None)
-    verdict = Verdict(str(entry.pop("verdict")))
-    return Record(**entry, verdict=verdict, size=Size(**size) if isinstance(size, dict) else None)  # type: ignore[arg-type]
+    size = entry.get("size")
+    parsed = {"verdict": Verdict(entry["verdict"]), "size": None if size is None else Size(**size)}
+    return Record(**{**entry, **parsed})
 
 
 def _parsed(line: str) -> dict[str, object] | None:

@@ -59,10 +59,11 @@ def difference(record: Record) -> tuple[str, str]:
     head = _common(before, after)
     tail = _common(before[head:][::-1], after[head:][::-1])
     begin, end = max(head - CONTEXT, 0), max(tail - CONTEXT, 0)
-    return tuple(  # type: ignore[return-value]
-        f"{sign} {'... ' if begin else ''}{text[begin : len(text) - end]}{' ...' if end else ''}"
-        for sign, text in (("-", before), ("+", after))
-    )
+
+    def told(sign: str, text: str) -> str:
+        return f"{sign} {'... ' if begin else ''}{text[begin : len(text) - end]}{' ...' if end else ''}"
+
+    return told("-", before), told("+", after)
 
 
 def _common(one: str, other: str) -> int:

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 
+from priot_hil.harness.errors import CheckFailed
 from priot_hil.harness.paths import BUILD, ROOT
 from priot_hil.harness.plugin.selection import id_of
 
@@ -74,7 +75,7 @@ class Trial:
     times: Mapping[str, float] = field(default_factory=dict)
 
 
-class SuiteError(Exception):
+class SuiteError(CheckFailed):
     """The suite did not run; its log says why."""
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
+from priot_hil.harness.mutation.trial import SuiteError
 from priot_hil.harness.paths import ROOT
 
 FOLDER = "tests/equivalence"
@@ -17,10 +18,6 @@ EQUIVALENCE = (f"{FOLDER}/test_kernels.py", f"{FOLDER}/test_runs.py")  # the sma
 SHORT = (f"{FOLDER}/test_short.py",)
 EXAMPLE = re.compile(r"^Failing test case: .*?^\)\n?", re.MULTILINE | re.DOTALL)
 SECONDS = 900  # after which a run hangs
-
-
-class SuiteDidNotRun(Exception):
-    """pytest ended without a verdict on any test; the message ends with what it said."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +50,7 @@ def run_suite(device: str, folder: Path, tests: Sequence[str], *options: str) ->
         options: More of pytest's.
 
     Raises:
-        SuiteDidNotRun: No test was run at all.
+        SuiteError: No test was run at all.
     """
     folder.mkdir(parents=True, exist_ok=True)
     results = folder / "junit.xml"
@@ -75,7 +72,7 @@ def run_suite(device: str, folder: Path, tests: Sequence[str], *options: str) ->
         return Verdict(message=f"the process died: {signal.Signals(-done.returncode).name}")
     if not results.exists() or not (cases := list(ElementTree.parse(results).iter("testcase"))):
         tail = "\n".join((done.stdout + done.stderr).splitlines()[-15:])
-        raise SuiteDidNotRun(f"pytest ran no test on {device}:\n{tail}")
+        raise SuiteError(f"pytest ran no test on {device}:\n{tail}")
     seconds = sum(float(case.get("time", 0)) for case in cases)
     for case in cases:
         for found in (*case.iter("failure"), *case.iter("error")):

@@ -4,12 +4,13 @@ from pathlib import Path
 
 import pytest
 
+from priot_hil.harness.mutation.trial import SuiteError
 from priot_hil.harness.paths import BUILD
 from priot_hil.harness.planting import Change, FirmwareCopy
 from priot_hil.harness.selftest import command
 from priot_hil.harness.selftest.planted import Finder, Planted, read_planted
 from priot_hil.harness.selftest.proofs import Bench, Proof, prove, unavailable
-from priot_hil.harness.selftest.suite import SHORT, SuiteDidNotRun, Verdict, message_of, run_suite
+from priot_hil.harness.selftest.suite import SHORT, Verdict, message_of, run_suite
 from priot_hil.reference.errors import InputError
 
 BUGS = read_planted()
@@ -98,7 +99,7 @@ def test_wrong_options_are_refused(options: tuple[str, ...], said: str) -> None:
 @pytest.mark.slow
 def test_a_suite_that_cannot_run_is_no_verdict(tmp_path: Path) -> None:
     """A device that is not there: neither red nor green."""
-    with pytest.raises(SuiteDidNotRun, match="pytest ran no test"):
+    with pytest.raises(SuiteError, match="pytest ran no test"):
         run_suite("library:/no/such/file", tmp_path, SHORT)
 
 

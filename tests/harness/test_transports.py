@@ -22,7 +22,7 @@ while data := sys.stdin.buffer.raw.read(4096):
     if 0xff in data:
         sys.exit("the reason")
     if 0xfd in data:
-        sys.exit("kernel.c:7:3: runtime error: signed integer overflow")
+        sys.exit("ours\\nkernel.c:7:3: runtime error: signed integer overflow\\n" + "    #1 call\\n" * 999)
     sys.stdout.buffer.write(bytes(byte + 1 for byte in data))
     sys.stdout.buffer.flush()
 """
@@ -106,8 +106,9 @@ def test_a_dead_process_gives_its_last_words(process: ProcessTransport) -> None:
 def test_a_sanitizers_report_is_a_fault(process: ProcessTransport) -> None:
     """A verdict on the firmware, not on the line: an ordinary exception, which hypothesis shrinks."""
     process.write(b"\xfd", soon())
-    with pytest.raises(DeviceFault, match=r"a sanitizer stopped the firmware:\nkernel.c:7:3: .*overflow"):
+    with pytest.raises(DeviceFault, match=r"a sanitizer stopped the firmware:\nkernel.c:7:3: .*overflow") as fault:
         process.read(soon())
+    assert str(fault.value).count("#1 call") == 11  # the innermost; a report goes on for hundreds of lines
     process.reset()
     process.write(b"a", soon())
     assert read_exactly(process, 1) == b"b"
