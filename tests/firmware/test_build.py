@@ -4,20 +4,20 @@ import ctypes
 import importlib.metadata
 import json
 import re
-import shutil
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
-from priot_hil.harness.firmware import BoardFirmware, BuildError, HostFirmware, build
+from priot_hil.harness.firmware import BoardFirmware, BuildError, HostFirmware, build, has_host_compiler
 from priot_hil.harness.paths import ROOT
+from priot_hil.harness.planting import FirmwareCopy
 from priot_hil.reference.errors import InputError
 
 
 def copy_firmware(to: Path) -> Path:
     """A second checkout, as far as the firmware is concerned: other paths, no build, no cache."""
-    shutil.copytree(ROOT / "firmware", to / "firmware")
+    FirmwareCopy(to).refresh()
     return to
 
 
@@ -102,7 +102,7 @@ def test_rooms_see_only_what_is_below_them(board: BoardFirmware) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not any(map(shutil.which, ("cc", "gcc", "clang"))), reason="no gcc or clang on the PATH")
+@pytest.mark.skipif(not has_host_compiler(), reason="no gcc or clang on the PATH")
 def test_sanitized_process(host: HostFirmware) -> None:
     """The machine's compiler found both planted bugs, or the build would have stopped; it is the same source."""
     sanitized = build("host-sanitized")

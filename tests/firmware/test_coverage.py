@@ -1,6 +1,5 @@
 """Coverage is counted by a compiler that has proven itself, and what is not reached is said or argued."""
 
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from priot_hil.harness.coverage.exceptions import Exempt, read_exceptions
 from priot_hil.harness.coverage.report import Evidence, percent, report, share
 from priot_hil.harness.firmware import BuildError, build
 from priot_hil.harness.paths import ROOT
+from priot_hil.harness.planting import FirmwareCopy
 from priot_hil.reference.errors import InputError
 
 needs_clang = pytest.mark.skipif(find_counting_clang() is None, reason="no clang that counts on the PATH")
@@ -55,7 +55,7 @@ def test_a_planted_program_is_counted(tmp_path: Path) -> None:
 @needs_clang
 def test_a_compiler_that_counts_nothing_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One that takes the flags and drops them, as some do, ends at the configuration."""
-    shutil.copytree(ROOT / "firmware", tmp_path / "firmware")
+    FirmwareCopy(tmp_path).refresh()
     folder = tmp_path / "bin"
     folder.mkdir()
     drop = 'for a; do shift; case "$a" in -fprofile*|-fcoverage*) ;; *) set -- "$@" "$a" ;; esac; done'
