@@ -141,8 +141,3 @@ def perform_through_losses(
             report(Loss(time.time(), run, epoch, one_line(error)))
             for name in sorted({*run.devices, calibrator}):
                 engines.reopen(name)
-
-
-def cause_of(error: BaseException) -> str:
-    """An error and its notes in one line."""
-    return " ".join("; ".join([str(error), *getattr(error, "__notes__", ())]).split())
