@@ -39,4 +39,3 @@ def accuracies(table: Table) -> Grid:
 def _claims(table: Table) -> tuple[Part, ...]:
     grid = Grid("claims", "Claims", report.CLAIM_COLUMNS, tuple(map(tuple, report.claims(table))), "pprll")
     return (grid, *map(Prose, (*report.sources(table.experiment), *report.rule(table))))
-
