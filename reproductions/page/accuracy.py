@@ -3,7 +3,7 @@
 from .. import report
 from ..table import Table
 from .runs import key_of, runs_section
-from .sections import Grid, Linked, Part, Prose, Section
+from .sections import CellText, Grid, Linked, Part, Prose, Section
 
 
 def accuracy_sections(table: Table, name: str) -> list[Section]:
@@ -22,7 +22,7 @@ def accuracy_sections(table: Table, name: str) -> list[Section]:
 def accuracies(table: Table) -> Grid:
     """The accuracies; each leads to its runs."""
     angles = table.experiment.angles
-    rows = []
+    rows: list[tuple[CellText, ...]] = []
     for told, row in zip(report.body(table), table.experiment.rows, strict=True):
         head, *cells, board = told
         leading = [Linked(text, key_of(table, row.name, angles[index // 3])) for index, text in enumerate(cells)]
