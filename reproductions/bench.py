@@ -23,13 +23,13 @@ from priot_hil.reference.engine import DatasetEngine, KernelCase
 from priot_hil.reference.run import State
 from priot_hil.reference.streams import order
 
-from .checkpoint import COMMITTED, committed_sums
+from .checkpoint import committed_sums
 from .data import TransferTask, transfer_task
 from .experiment import read_experiment
+from .material import MaterialLoader
 from .performance import Material, first_state
 from .plan import Run, plan
 from .runner import RESULTS, load_cached_mnist
-from .workers import MaterialLoader
 
 ENGINES = {"reference": 64, "host": 1024, "emulator": 256}  # and the steps that are timed on each
 COSTED = ("static NITI", "PRIOT", "PRIOT-S 10 % random")
@@ -76,7 +76,7 @@ class Bed:
     def __init__(self) -> None:
         self.experiment = read_experiment("accuracy")
         name = f"{self.experiment.network}_{self.experiment.pretraining}.npz"
-        loader = MaterialLoader(load_cached_mnist, COMMITTED / name, committed_sums()[name])
+        loader = MaterialLoader(load_cached_mnist, name, committed_sums()[name])
         self.material: Material = loader.load()
         runs = plan(self.experiment, "host", None, loader.sha256, "")
         seed, angle = self.experiment.seeds[0], self.experiment.angles[0]

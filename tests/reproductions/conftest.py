@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 
 from priot_hil.reference.reference_engine import ReferenceEngine
-from priot_hil.reproductions.checkpoint import COMMITTED, committed_checkpoint, committed_sums
+from priot_hil.reproductions.checkpoint import committed_checkpoint, committed_sums
 from priot_hil.reproductions.data import Mnist, load_mnist
 from priot_hil.reproductions.experiment import parse_experiment, read_experiment
 from priot_hil.reproductions.files import sha256, unpack
+from priot_hil.reproductions.material import MaterialLoader
 from priot_hil.reproductions.mnist_sources import decode
 from priot_hil.reproductions.performance import Material
 from priot_hil.reproductions.plan import plan
-from priot_hil.reproductions.workers import MaterialLoader
 
 
 class FakeSource:
@@ -84,7 +84,7 @@ def loader(tmp_path_factory, packed, sums):
     folder = tmp_path_factory.mktemp("data")
     load_mnist(folder, [FakeSource(packed)], sums)
     name = "tiny_cnn_float.npz"
-    return MaterialLoader(partial(load_mnist, folder, (), sums), COMMITTED / name, committed_sums()[name])
+    return MaterialLoader(partial(load_mnist, folder, (), sums), name, committed_sums()[name])
 
 
 @pytest.fixture(scope="session")
