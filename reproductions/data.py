@@ -1,9 +1,7 @@
-"""MNIST, verified and cached, and the transfer tasks drawn from it."""
+"""MNIST and CIFAR-10, verified and cached, and the transfer tasks drawn from them."""
 
-import gzip
 import os
 import tempfile
-import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,17 +14,24 @@ from priot_hil.reference.checks import Int8Array
 from priot_hil.reference.errors import InputError
 from priot_hil.reference.streams import stream
 
+from .cifar10_sources import CIFAR10_SOURCES
 from .files import Arrays, pack, sha256, unpack
+from .mnist_sources import MNIST_SOURCES
 from .rotate import rotate, rotation
-from .sources import SOURCES, Source, SourceFailed
+from .sources import Source, SourceFailed
 
-SIDE = 28
 # Of the arrays' bytes in C order.
 MNIST_SHA256 = {
     "x_train": "741c988805d008ac6e4c904b69001ba184c24b2c540a4ef403f4c71b676cf757",
     "y_train": "1feba77c54802fa5339a11837ea4b2866434b83314ec45192930f1df69120c13",
     "x_test": "6d87418db22cc8025d05968bec9bd5c3932904b23485740db143a061a2c9d161",
     "y_test": "ddeff807876a9661a1110d45c266c86239a3a1b7d37da0c3716a7a683c852ff5",
+}
+CIFAR10_SHA256 = {
+    "x_train": "47af8b02cfcfb6cdf3dbbd1969ad7f1b70f4413f6f80f437b020ee4e5bc8304a",
+    "y_train": "2b7cd2f24487317614016b72ffd53071c3062f592f0eb300c18a770d41ae1253",
+    "x_test": "f9b1e2130bab680db56eb06d886f7f1ad0f1183907ceff4659d1735c890f5b04",
+    "y_test": "cec8a24a1e92aa2ecaa0bbd3dbfa86bf6cd8759fbd209a832824c8cf0afca9d5",
 }
 
 
@@ -35,7 +40,7 @@ class Samples:
     """Images as a network takes them, with their labels.
 
     Attributes:
-        images: int8, (n, 1, 28, 28), 0..127.
+        images: int8, (n, 1, 28, 28) of MNIST, (n, 3, 32, 32) of CIFAR-10, 0..127.
         labels: int64, (n,), 0..9.
     """
 
@@ -48,8 +53,11 @@ class Samples:
 
 
 @dataclass(frozen=True, eq=False)
-class Mnist:
-    """The official arrays, uint8: images (n, 28, 28) of 0..255, labels (n,) of 0..9."""
+class ImageSet:
+    """The official arrays, uint8, values 0..255, labels (n,) of 0..9.
+
+    Images are (n, 28, 28) of MNIST, and (n, 32, 32, 3) of CIFAR-10: red, green, blue.
+    """
 
     x_train: npt.NDArray[np.uint8]
     y_train: npt.NDArray[np.uint8]
@@ -65,6 +73,9 @@ class Mnist:
         return samples(self.x_test, self.y_test)
 
 
+Mnist = ImageSet
+
+
 @dataclass(frozen=True, eq=False)
 class TransferTask:
     """What a run learns, and what it is judged by."""
@@ -74,15 +85,16 @@ class TransferTask:
 
 
 def samples(pixels: npt.NDArray[np.uint8], labels: npt.NDArray[np.uint8]) -> Samples:
-    """Turn grey pixels into int8 (``pixel >> 1``, exponent -7)."""
-    return Samples((pixels >> 1).astype(np.int8)[:, np.newaxis], labels.astype(np.int64))
+    """Turn pixels into int8 (``pixel >> 1``, exponent -7), and colours into planes."""
+    planes = pixels[:, np.newaxis] if pixels.ndim == 3 else pixels.transpose(0, 3, 1, 2)
+    return Samples((np.ascontiguousarray(planes) >> 1).astype(np.int8), labels.astype(np.int64))
 
 
-def transfer_task(mnist: Mnist, angle: float, seed: int, train: int, test: int) -> TransferTask:
+def transfer_task(images: ImageSet, angle: float, seed: int, train: int, test: int) -> TransferTask:
     """Draw rotated images for training and for testing.
 
     Args:
-        mnist: The whole set.
+        images: The whole set.
         angle: Degrees, counter-clockwise.
         seed: Of the run; its stream *data* draws the training indices, then those of the test.
         train: Number of training images, drawn from the training set without replacement.
@@ -94,17 +106,17 @@ def transfer_task(mnist: Mnist, angle: float, seed: int, train: int, test: int) 
     Raises:
         InputError: More images are asked for than there are.
     """
-    for what, count, available in (("training", train, len(mnist.x_train)), ("test", test, len(mnist.x_test))):
+    for what, count, available in (("training", train, len(images.x_train)), ("test", test, len(images.x_test))):
         if not 1 <= count <= available:
             do = "ask for a number in that range"
             raise InputError.about(f"number of {what} images", expected=f"1..{available}", got=count, do=do)
     draws = stream(seed, "data")
-    chosen_train = draws.choice(len(mnist.x_train), train, replace=False)
-    chosen_test = draws.choice(len(mnist.x_test), test, replace=False)
-    affine = rotation(angle, SIDE)
+    chosen_train = draws.choice(len(images.x_train), train, replace=False)
+    chosen_test = draws.choice(len(images.x_test), test, replace=False)
+    affine = rotation(angle, images.x_train.shape[1])
     return TransferTask(
-        samples(rotate(mnist.x_train[chosen_train], affine), mnist.y_train[chosen_train]),
-        samples(rotate(mnist.x_test[chosen_test], affine), mnist.y_test[chosen_test]),
+        samples(rotate(images.x_train[chosen_train], affine), images.y_train[chosen_train]),
+        samples(rotate(images.x_test[chosen_test], affine), images.y_test[chosen_test]),
     )
 
 
@@ -122,19 +134,47 @@ def data_folder() -> Path:
 
 def load_mnist(
     folder: Path | None = None,
-    sources: Sequence[Source] = SOURCES,
+    sources: Sequence[Source] = MNIST_SOURCES,
     sums: Mapping[str, str] = MNIST_SHA256,
     say: Callable[[str], None] = print,
-) -> Mnist:
-    """Load MNIST from the cache, or fetch it from the first source that serves it.
+) -> ImageSet:
+    """Load MNIST; the arguments are those of `load_images`."""
+    return load_images("MNIST", "mnist.npz", folder, sources, sums, say)
+
+
+def load_cifar10(
+    folder: Path | None = None,
+    sources: Sequence[Source] = CIFAR10_SOURCES,
+    sums: Mapping[str, str] = CIFAR10_SHA256,
+    say: Callable[[str], None] = print,
+) -> ImageSet:
+    """Load CIFAR-10; the arguments are those of `load_images`."""
+    return load_images("CIFAR-10", "cifar10.npz", folder, sources, sums, say)
+
+
+# By the names that `networks.DATA_SETS` gives.
+LOADERS = {"mnist": load_mnist, "cifar10": load_cifar10}
+
+
+def load_images(
+    title: str,
+    file: str,
+    folder: Path | None,
+    sources: Sequence[Source],
+    sums: Mapping[str, str],
+    say: Callable[[str], None],
+) -> ImageSet:
+    """Load a set from the cache, or fetch it from the first source that serves it.
 
     What is in the cache is verified each time, so that a damaged file is fetched anew.
 
     Args:
+        title: What to call the set in messages.
+        file: Its name in the cache.
         folder: The cache; None for `data_folder()`.
         sources: Tried in turn.
         sums: SHA-256 of each array's bytes.
-        say: Told which source served, and of a damaged cache.
+        say: Told which source served, which did not, and of a damaged cache.
 
     Returns:
         The verified arrays.
@@ -143,23 +183,24 @@ def load_mnist(
         InputError: It is not in the cache and no source served it; or the cache cannot be written.
     """
     folder = data_folder() if folder is None else folder
-    cached = folder / "mnist.npz"
-    if (kept := _read_cache(cached, sums, say)) is not None:
-        return Mnist(**kept)
+    cached = folder / file
+    if (kept := _read_cache(cached, title, sums, say)) is not None:
+        return ImageSet(**kept)
     make_folder(folder)
     reasons = []
     for source in sources:
         try:
-            arrays = decode(source.fetch(folder), sums)
+            arrays = verified(source.fetch(folder), sums)
         except SourceFailed as error:
             reasons.append(f"{source.name} ({error})")
             continue
         write_aside(cached, pack(arrays))
-        say(f"MNIST: fetched from {source.name}, kept in {cached}")
-        return Mnist(**arrays)
-    do = "connect to a network once, or copy mnist.npz from another machine into a folder and name it in PRIOT_DATA"
+        failed = f"; before it failed {'; '.join(reasons)}" if reasons else ""
+        say(f"{title}: fetched from {source.name}, kept in {cached}{failed}")
+        return ImageSet(**arrays)
+    do = f"connect to a network once, or copy {file} from another machine into a folder and name it in PRIOT_DATA"
     tried = f"nothing there, and none of {len(reasons)} sources served: {'; '.join(reasons)}"
-    raise InputError.about(f"MNIST in {cached}", expected="the data", got=tried, do=do)
+    raise InputError.about(f"{title} in {cached}", expected="the data", got=tried, do=do)
 
 
 def make_folder(folder: Path) -> None:
@@ -175,40 +216,26 @@ def make_folder(folder: Path) -> None:
         raise InputError.about(f"data folder {folder}", expected="a folder", got=str(error), do=do) from error
 
 
-def decode(packed: Mapping[str, bytes], sums: Mapping[str, str]) -> Arrays:
-    """Unpack the official files and verify every array.
+def verified(arrays: Arrays, sums: Mapping[str, str]) -> Arrays:
+    """Let the official arrays pass.
 
     Args:
-        packed: The gzip files by array name.
-        sums: SHA-256 of each array's bytes.
+        arrays: What a source gave.
+        sums: SHA-256 of each array's bytes in C order.
 
     Returns:
-        uint8 arrays, images as (n, rows, columns).
+        The same arrays.
 
     Raises:
-        SourceFailed: A file is damaged or not the official one.
+        SourceFailed: One of them is not the official one.
     """
-    arrays: Arrays = {}
-    for name, content in packed.items():
-        try:
-            arrays[name] = _parse_idx(gzip.decompress(content))
-        except (OSError, EOFError, ValueError, zlib.error) as error:
-            raise SourceFailed(f"{name} is damaged: {error}") from error
-        if sha256(arrays[name].tobytes()) != sums[name]:
+    for name, expected in sums.items():
+        if sha256(arrays[name].tobytes()) != expected:
             raise SourceFailed(f"{name} is not the official array, its sha256 differs")
     return arrays
 
 
-def _parse_idx(content: bytes) -> npt.NDArray[np.uint8]:
-    """An IDX file of bytes: two zeros, type 8, number of sizes, the sizes as big-endian uint32, the values."""
-    if len(content) < 4 or content[:3] != b"\0\0\x08":
-        raise ValueError("not an IDX file of bytes")
-    first = 4 + 4 * content[3]
-    sizes = np.frombuffer(content[4:first], ">u4").astype(np.int64)
-    return np.frombuffer(content[first:], np.uint8).reshape(sizes)
-
-
-def _read_cache(path: Path, sums: Mapping[str, str], say: Callable[[str], None]) -> Arrays | None:
+def _read_cache(path: Path, title: str, sums: Mapping[str, str], say: Callable[[str], None]) -> Arrays | None:
     """The cached arrays, or None where the file is missing or not what it should be."""
     if not path.is_file():
         return None
@@ -218,5 +245,5 @@ def _read_cache(path: Path, sums: Mapping[str, str], say: Callable[[str], None])
         arrays = {}
     if {name: sha256(array.tobytes()) for name, array in arrays.items()} == dict(sums):
         return arrays
-    say(f"MNIST: {path} is damaged; fetching it anew")
+    say(f"{title}: {path} is damaged; fetching it anew")
     return None

@@ -27,6 +27,8 @@ class Affine(NamedTuple):
 TABULATED = {
     (30, 28): Affine(56756, -32768, 593668, 32768, 56756, -291068),
     (45, 28): Affine(46341, -46341, 917504, 46341, 46341, -333702),
+    (30, 32): Affine(56756, -32768, 676764, 32768, 56756, -339044),
+    (45, 32): Affine(46341, -46341, 1048576, 46341, 46341, -387993),
 }
 
 
@@ -65,16 +67,17 @@ def rotate(images: npt.NDArray[np.uint8], affine: Affine) -> npt.NDArray[np.uint
     """Rotate images; what comes from outside is 0.
 
     Args:
-        images: uint8, (n, height, width).
+        images: uint8, (n, height, width), or (n, height, width, channels).
         affine: Where each pixel comes from.
 
     Returns:
         uint8, the same shape.
     """
-    height, width = images.shape[1:]
+    height, width = images.shape[1:3]
     y, x = np.indices((height, width))
     source_x = (affine.a * x + affine.b * y + affine.c) >> FRACTION_BITS
     source_y = (affine.d * x + affine.e * y + affine.f) >> FRACTION_BITS
     inside = (source_x >= 0) & (source_x < width) & (source_y >= 0) & (source_y < height)
     rotated = images[:, np.where(inside, source_y, 0), np.where(inside, source_x, 0)]
-    return np.where(inside, rotated, np.uint8(0))
+    shown = inside if images.ndim == 3 else inside[..., np.newaxis]
+    return np.where(shown, rotated, np.uint8(0))

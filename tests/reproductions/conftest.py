@@ -1,4 +1,4 @@
-"""A small stand-in for MNIST, and runs small enough for the reference."""
+"""A small stand-in for MNIST, packed as it is, and runs small enough for the reference."""
 
 import gzip
 import json
@@ -13,13 +13,14 @@ from priot_hil.reproductions.checkpoint import committed_models, sums_by_pretrai
 from priot_hil.reproductions.data import Mnist, load_mnist
 from priot_hil.reproductions.experiment import parse_experiment, read_experiment
 from priot_hil.reproductions.files import sha256, unpack
+from priot_hil.reproductions.mnist_sources import decode
 from priot_hil.reproductions.performance import Material
 from priot_hil.reproductions.plan import plan
 from priot_hil.reproductions.workers import MaterialLoader
 
 
 class FakeSource:
-    """Serves what it was given, and counts how often."""
+    """Serves the four files that it was given, and counts how often."""
 
     def __init__(self, packed, name="the fake"):
         self.name = name
@@ -27,9 +28,9 @@ class FakeSource:
         self.served = 0
 
     def fetch(self, folder):
-        """Give the files."""
+        """Unpack the files."""
         self.served += 1
-        return self.packed
+        return decode(self.packed)
 
 
 def idx(array):

