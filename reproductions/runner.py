@@ -46,6 +46,7 @@ def reproduce(
 
     Runs that were performed before are not performed again; an interrupted one goes on behind its last whole epoch.
     One run of each row goes through two engines in step: the board beside the host, whichever of the two was asked for.
+    A study's rows are too many for that.
 
     Args:
         table: Its name.
@@ -71,7 +72,8 @@ def reproduce(
     letter = None if published is None else read_published(published, experiment)
     console = console or default_console()
     loader = material_loader(experiment, console)
-    runs = plan(experiment, device, BOARD if device == HOST else HOST, loader.sums, code_fingerprint())
+    partner = None if experiment.study else BOARD if device == HOST else HOST
+    runs = plan(experiment, device, partner, loader.sums, code_fingerprint())
     out = RESULTS / table if out is None else out
     return Reproduction(experiment, runs, loader, out, device, HOST, jobs or cores(), console, letter).perform()
 
