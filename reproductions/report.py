@@ -108,7 +108,7 @@ def markdown(table: Table, name: str) -> str:
     page += [f"{line}\n" for line in legend(table)]
     if experiment.claims:
         page += ["## Claims", "", *markdown_table(CLAIM_COLUMNS, claims(table), numbers=False), ""]
-        page += [f"{line}\n" for line in (*_sources(experiment), *rule(table))]
+        page += [f"{line}\n" for line in (*sources(experiment), *rule(table))]
     return "\n".join([*page, origin(table, name), ""])
 
 
@@ -160,7 +160,7 @@ def _claim(judgement: Judgement) -> list[str]:
     return [claim.text, claim.reading, differences, judgement.direction, judgement.range or "none given"]
 
 
-def _sources(experiment: Experiment) -> list[str]:
+def sources(experiment: Experiment) -> list[str]:
     """Where each claimed sentence stands, told once."""
     told = {claim.text: claim.source for claim in reversed(experiment.claims)}
     return [f"“{text}”: {told[text]}." for text in dict.fromkeys(claim.text for claim in experiment.claims)]
