@@ -1,27 +1,36 @@
-"""How a process, wherever it is, comes by the data and the model of a table."""
+"""How a process, wherever it is, comes by the data and the models of a table."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from .checkpoint import COMMITTED, read_checkpoint
+from priot_hil.reference.errors import InputError
+
+from .checkpoint import committed_models, sums_by_pretraining
 from .data import Mnist
 from .performance import Material
 
 
 @dataclass(frozen=True)
 class MaterialLoader:
-    """How a worker comes by the data and the model.
+    """How a worker comes by the data and the models.
 
     Attributes:
         load_mnist: Gives the data; must be found again by name in another process, on another machine.
-        checkpoint: The name of the model's committed file.
-        sha256: Its sum.
+        network: Name of the network.
+        sums: SHA-256 of the committed checkpoints that are needed, by pre-training.
     """
 
     load_mnist: Callable[[], Mnist]
-    checkpoint: str
-    sha256: str
+    network: str
+    sums: Mapping[str, str]
 
     def load(self) -> Material:
-        """Load both."""
-        return Material(self.load_mnist(), read_checkpoint(COMMITTED / self.checkpoint, self.sha256).model)
+        """Load both.
+
+        Raises:
+            InputError: They are not to be had, or the committed checkpoints are others here.
+        """
+        if (here := sums_by_pretraining(self.network, self.sums)) != self.sums:
+            do = "bring the checkout to the same commit"
+            raise InputError.about("committed checkpoints", expected=self.sums, got=here, do=do)
+        return Material(self.load_mnist(), committed_models(self.network, self.sums))

@@ -16,7 +16,7 @@ from priot_hil.harness.files import write_aside
 from priot_hil.reference.errors import InputError
 
 from . import report
-from .checkpoint import committed_checkpoint, committed_sums
+from .checkpoint import committed_models, sums_by_pretraining
 from .data import Mnist, load_mnist
 from .experiment import Experiment, read_experiment
 from .material import MaterialLoader
@@ -48,6 +48,7 @@ def reproduce(
 
     Runs that were performed before are not performed again; an interrupted one goes on behind its last whole epoch.
     One run of each row goes through two engines in step: the board beside the host, whichever of the two was asked for.
+    A study's rows are too many for that.
 
     Args:
         table: Its name.
@@ -74,7 +75,8 @@ def reproduce(
     letter = None if published is None else read_published(published, experiment)
     console = console or default_console()
     loader = material_loader(experiment, console)
-    runs = plan(experiment, device, BOARD if device == HOST else HOST, loader.sha256, code_fingerprint())
+    partner = None if experiment.study else BOARD if device == HOST else HOST
+    runs = plan(experiment, device, partner, loader.sums, code_fingerprint())
     out = RESULTS / table if out is None else out
     made = Reproduction(experiment, runs, loader, out, device, HOST, jobs or cores(), console, letter, scheduler)
     return made.perform()
@@ -86,10 +88,10 @@ def material_loader(experiment: Experiment, console: Console) -> MaterialLoader:
     Raises:
         InputError: One of them is not to be had.
     """
-    committed_checkpoint(experiment.network, experiment.pretraining)
+    committed_models(experiment.network, experiment.pretrainings)
     load_mnist(say=partial(console.print, markup=False, highlight=False, soft_wrap=True))
-    checkpoint = f"{experiment.network}_{experiment.pretraining}.npz"
-    return MaterialLoader(load_cached_mnist, checkpoint, committed_sums()[checkpoint])
+    sums = sums_by_pretraining(experiment.network, experiment.pretrainings)
+    return MaterialLoader(load_cached_mnist, experiment.network, sums)
 
 
 @dataclass(frozen=True)

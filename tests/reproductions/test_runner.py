@@ -53,7 +53,7 @@ def table(small, loader, tmp_path):
     def make(out="out", loader=loader, **changes):
         console = Console(file=io.StringIO(), width=130)
         changed = replace(small, **changes)
-        runs = plan(changed, "reference", None, "a checkpoint", "a code")
+        runs = plan(changed, "reference", None, {"float": "a checkpoint"}, "a code")
         return Reproduction(changed, runs, loader, tmp_path / out, "reference", "host", 2, console)
 
     return make
@@ -88,7 +88,7 @@ def test_a_table_is_made_and_written(table, tmp_path):
 def test_the_second_time_nothing_is_performed(table):
     """The same records, without data, model or engine."""
     records = table().perform()
-    nothing = MaterialLoader(open, "", "")
+    nothing = MaterialLoader(open, "", {})
     again = table(loader=nothing)
     assert again.perform() == records
     assert "[1/" not in shown(again)
