@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from priot_hil.harness.command_line import INTERRUPTED
 from priot_hil.reference.errors import InputError
 
 from . import runner
@@ -14,19 +15,29 @@ def reproduce(
     *,
     quick: bool = False,
     device: str = runner.HOST,
-    out: Path | None = None,
-    published: Path | None = None,
-) -> None:
-    """Make a table: see the functions that make them.
+    out: str = "",
+    published: str = "",
+    scheduler: str = "",
+) -> int:
+    """Make a table: see the functions that make them; what is empty is not given.
+
+    Returns:
+        The exit status.
 
     Raises:
-        InputError: There is no such table, published accuracies are given for one that has none, or what makes it
-            refuses.
+        InputError: There is no such table, published accuracies or a scheduler are given for one that takes none, or
+            what makes it refuses.
     """
-    if table != COST:
-        runner.reproduce(table, quick=quick, device=device, out=out, published=published)
-        return
-    if published is not None:
-        do = "leave it out: no published costs could be read"
-        raise InputError.about("published", expected="none with the table of costs", got=str(published), do=do)
-    cost.reproduce(table, quick=quick, device=device, out=out)
+    folder = Path(out) if out else None
+    try:
+        if table != COST:
+            letter, workers = Path(published) if published else None, scheduler or None
+            runner.reproduce(table, quick=quick, device=device, out=folder, published=letter, scheduler=workers)
+            return 0
+        for what, given in (("published", published), ("scheduler", scheduler)):
+            if given:
+                raise InputError.about(what, expected=f"none with the table {COST}", got=repr(given), do="leave it out")
+        cost.reproduce(table, quick=quick, device=device, out=folder)
+    except KeyboardInterrupt:
+        return INTERRUPTED  # it has said itself how to go on
+    return 0

@@ -3,7 +3,6 @@
 import io
 import struct
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -317,7 +316,7 @@ def test_the_table_is_one_of_those_that_can_be_asked_for(monkeypatch):
     any_table.reproduce("cost", quick=True)
     assert asked == [(("cost",), {"quick": True, "device": "host", "out": None})]
     with pytest.raises(InputError, match="published: expected none with the table of costs"):
-        any_table.reproduce("cost", published=Path("letter.toml"))
+        any_table.reproduce("cost", published="letter.toml")
     with pytest.raises(InputError, match="table: expected one of accuracy"):
         any_table.reproduce("nosuch")
     assert len(asked) == 1
