@@ -36,7 +36,7 @@ def reproduce(
             return 0
         for what, given in (("published", published), ("scheduler", scheduler)):
             if given:
-                raise InputError.about(what, expected=f"none with the table {COST}", got=repr(given), do="leave it out")
+                raise InputError.about(what, expected="none with the table of costs", got=repr(given), do="leave it out")
         cost.reproduce(table, quick=quick, device=device, out=folder)
     except KeyboardInterrupt:
         return INTERRUPTED  # it has said itself how to go on

@@ -310,13 +310,15 @@ def test_a_table_is_made_kept_and_the_same_again(bed, tmp_path, monkeypatch):
 
 
 def test_the_table_is_one_of_those_that_can_be_asked_for(monkeypatch):
-    """By its name; with published accuracies it is refused, since it has none to compare with."""
+    """By its name; with published accuracies or a scheduler it is refused, since it has nothing to do with them."""
     asked = []
     monkeypatch.setattr(any_table.cost, "reproduce", lambda *args, **options: asked.append((args, options)))
     any_table.reproduce("cost", quick=True)
     assert asked == [(("cost",), {"quick": True, "device": "host", "out": None})]
     with pytest.raises(InputError, match="published: expected none with the table of costs"):
         any_table.reproduce("cost", published="letter.toml")
+    with pytest.raises(InputError, match="scheduler: expected none with the table of costs"):
+        any_table.reproduce("cost", scheduler="tcp://127.0.0.1:1")
     with pytest.raises(InputError, match="table: expected one of accuracy"):
         any_table.reproduce("nosuch")
     assert len(asked) == 1
