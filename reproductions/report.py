@@ -45,7 +45,7 @@ def legend(table: Table) -> list[str]:
     model = f"{experiment.network} pre-trained upright ({usual.pretraining})"
     setting = f"{usual.loss_rounding} loss rounding, mu = {usual.mu}"
     return [
-        f"{model}; {setting}; {task}; {_seeds(experiment.seeds)}; engine: {table.device}.",
+        f"{model}; {setting}; {task}; {seeds(experiment.seeds)}; engine: {table.device}.",
         "Accuracy in percent: mean ± standard deviation over the seeds, below it the mean's 95 % confidence interval "
         "(Student's t). Best: of the evaluations before training and after each epoch. Gain: best minus the best "
         f"of {experiment.baseline}, in points, seed by seed.",
@@ -166,7 +166,7 @@ def sources(experiment: Experiment) -> list[str]:
     return [f"“{text}”: {told[text]}." for text in dict.fromkeys(claim.text for claim in experiment.claims)]
 
 
-def _seeds(seeds: Sequence[int]) -> str:
+def seeds(seeds: Sequence[int]) -> str:
     if len(seeds) == 1:
         return f"seed {seeds[0]}"
     is_range = list(seeds) == list(range(seeds[0], seeds[-1] + 1))
