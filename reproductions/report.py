@@ -167,6 +167,7 @@ def sources(experiment: Experiment) -> list[str]:
 
 
 def seeds(seeds: Sequence[int]) -> str:
+    """Seeds in words."""
     if len(seeds) == 1:
         return f"seed {seeds[0]}"
     is_range = list(seeds) == list(range(seeds[0], seeds[-1] + 1))

@@ -1,4 +1,4 @@
-"""What a study has to say: heat maps over its grid, single changes, the best of each method, the recommended setting."""
+"""What a study has to say: the recommended setting, its heat maps, the best of each method, single changes."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -115,17 +115,21 @@ def gain_maps(table: Table, study: Study) -> tuple[Part, ...]:
 def collapse_maps(table: Table, study: Study) -> tuple[Part, ...]:
     """Dead units, saturated errors and changed values of the method that collapses."""
     over = study.gain.over
-    told_when = ((DEAD, "after the last epoch"), (SATURATED, "mean over the epochs"), (CHANGED, "mean of an epoch"))
+    shown = (
+        (DEAD, "after the last epoch", 100.0),
+        (SATURATED, "mean over the epochs", 5.0),
+        (CHANGED, "mean of an epoch", 60.0),
+    )
     return tuple(
         over_grid(
             study,
             [over],
             key=f"{figure.name.replace(' ', '-')}-{angle}",
             title=f"{over}: {figure.name} in percent, {when}, {angle}°",
-            colours=(0.0, None, 100.0),
+            colours=(0.0, None, highest),
             cell=figure_cell(table, figure, angle),
         )
-        for figure, when in told_when
+        for figure, when, highest in shown
         for angle in table.experiment.angles
     )
 
@@ -180,7 +184,7 @@ def changes(table: Table, study: Study) -> Grid:
     return Grid(
         key="changes-table",
         title="One thing changed at a time, from the table of accuracies' setting",
-        columns=("", "", *(what for _, what, _ in shown) * len(angles)),
+        columns=("", "", *[what for _, what, _ in shown] * len(angles)),
         rows=tuple(rows),
         align="ll" + "rr" * len(angles),
         groups=(("", 2), *((f"{angle}°", 2) for angle in angles)),
