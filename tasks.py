@@ -14,7 +14,7 @@ refuse_unknown_options()
 
 @task(
     help={
-        "table": "the table: accuracy, confirmation or cost",
+        "table": "accuracy, confirmation, cost, sensitivity or all",
         "quick": "the short form: one seed and few epochs, or few steps",
         "device": "engine of all runs: host, emulator, reference; cost: a board that counts too",
         "out": "folder of the results (default: results/TABLE)",
