@@ -9,6 +9,7 @@ from .chain import linked
 from .claims import Measure
 from .experiment import Experiment
 from .intervals import Spread, spread
+from .setting import told
 from .table import Table
 from .verdicts import Judgement, gains, judge
 
@@ -44,6 +45,7 @@ def legend(table: Table) -> list[str]:
     usual = experiment.setting
     model = f"{experiment.network} pre-trained upright ({usual.pretraining})"
     setting = f"{usual.loss_rounding} loss rounding, mu = {usual.mu}"
+    others = {row.name: row.setting.differences(usual) for row in experiment.rows if row.setting != usual}
     return [
         f"{model}; {setting}; {task}; {seeds(experiment.seeds)}; engine: {table.device}.",
         "Accuracy in percent: mean ± standard deviation over the seeds, below it the mean's 95 % confidence interval "
@@ -52,6 +54,7 @@ def legend(table: Table) -> list[str]:
         "Emulated board: one run of the row went through the firmware on the emulated RP2040 and through the engine on "
         "the host; after every epoch their states and accuracies were equal.",
         PUBLISHED,
+        *(f"{name}: {', '.join(told(*each) for each in changes.items())}." for name, changes in others.items()),
         experiment.note,
     ]
 

@@ -11,7 +11,7 @@ from priot_hil.reference.kinds import LossRounding
 
 from .fields import DO, Fields
 from .row import Row, changed
-from .setting import PRETRAININGS
+from .setting import PRETRAININGS, told
 
 
 @dataclass(frozen=True)
@@ -114,13 +114,6 @@ class Study:
 def row_name(name: str, changes: Mapping[str, Any]) -> str:
     """What a row is called where something is changed: no comma, which parts a cell's row from its angle."""
     return f"{name}: {' '.join(told(change, value) for change, value in changes.items())}"
-
-
-def told(change: str, value: Any) -> str:
-    """A change in words; the ways of pre-training and of rounding the loss say themselves what they are."""
-    if isinstance(value, bool):
-        return change.replace("_", " ") if value else f"{change.replace('_', ' ')} not"
-    return f"{value}" if change in ("pretraining", "loss_rounding") else f"{change.replace('_', ' ')} {value}"
 
 
 def take_study(fields: Fields, rows: Sequence[Row]) -> Study | None:

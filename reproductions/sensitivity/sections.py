@@ -6,7 +6,8 @@ from typing import Any
 from .. import report
 from ..page.runs import key_of, runs_section
 from ..page.sections import NOT_RUN, CellText, Grid, Heat, HeatMap, Linked, Part, Prose, Section
-from ..study import Study, row_name, told
+from ..setting import told
+from ..study import Study, row_name
 from ..table import Table
 from .figures import BEST, CHANGED, DEAD, LAST, MOVED, SATURATED, Figure, best_point, gain, usual_point
 from .recommend import recommended_row, study_of
