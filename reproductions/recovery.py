@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from priot_hil.harness.boards_on_ports import one_line
-from priot_hil.harness.devices import open_engine
 from priot_hil.harness.engines import DeviceEngine
 from priot_hil.harness.errors import DeviceFault, EmulationStuck, LinkLost
 from priot_hil.reference.engine import DatasetEngine
 from priot_hil.reference.errors import InputError
 
+from .engines import open_run_engine
 from .performance import Material, perform
 from .plan import Run
 from .records import RunRecord, kept
@@ -55,7 +55,7 @@ class Engines:
         pauses: Seconds to wait before each try to open a lost one again.
     """
 
-    def __init__(self, open: Open = open_engine, pauses: Sequence[float] = PAUSES) -> None:
+    def __init__(self, open: Open = open_run_engine, pauses: Sequence[float] = PAUSES) -> None:
         self._open = open
         self._pauses = pauses
         self._engines: dict[str, DatasetEngine] = {}

@@ -42,8 +42,9 @@ def legend(table: Table) -> list[str]:
     """What one must know to read the table, a sentence or two a line."""
     experiment = table.experiment
     task = f"{experiment.train_samples} + {experiment.test_samples} images, {experiment.epochs} epochs, batch 1"
-    model = f"{experiment.network} pre-trained upright ({experiment.pretraining})"
-    setting = f"{experiment.loss_rounding} loss rounding, mu = {experiment.mu}"
+    usual = experiment.setting
+    model = f"{experiment.network} pre-trained upright ({usual.pretraining})"
+    setting = f"{usual.loss_rounding} loss rounding, mu = {usual.mu}"
     return [
         f"{model}; {setting}; {task}; {_seeds(experiment.seeds)}; engine: {table.device}.",
         "Accuracy in percent: mean ± standard deviation over the seeds, below it the mean's 95 % confidence interval "

@@ -10,14 +10,15 @@ from pathlib import Path
 
 from rich.console import Console
 
-from priot_hil.harness.devices import find_device, known_names, open_engine
+from priot_hil.harness.devices import find_device, known_names
 from priot_hil.harness.engines import DeviceEngine
 from priot_hil.harness.files import write_aside
 from priot_hil.reference.errors import InputError
 
 from . import report
-from .checkpoint import COMMITTED, committed_checkpoint, committed_sums
+from .checkpoint import committed_models, sums_by_pretraining
 from .data import Mnist, load_mnist
+from .engines import open_run_engine
 from .experiment import Experiment, read_experiment
 from .plan import Run, code_fingerprint, plan
 from .progress import reporting
@@ -45,6 +46,7 @@ def reproduce(
 
     Runs that were performed before are not performed again; an interrupted one goes on behind its last whole epoch.
     One run of each row goes through two engines in step: the board beside the host, whichever of the two was asked for.
+    A study's rows are too many for that.
 
     Args:
         table: Its name.
@@ -70,7 +72,8 @@ def reproduce(
     letter = None if published is None else read_published(published, experiment)
     console = console or default_console()
     loader = material_loader(experiment, console)
-    runs = plan(experiment, device, BOARD if device == HOST else HOST, loader.sha256, code_fingerprint())
+    partner = None if experiment.study else BOARD if device == HOST else HOST
+    runs = plan(experiment, device, partner, loader.sums, code_fingerprint())
     out = RESULTS / table if out is None else out
     return Reproduction(experiment, runs, loader, out, device, HOST, jobs or cores(), console, letter).perform()
 
@@ -81,10 +84,10 @@ def material_loader(experiment: Experiment, console: Console) -> MaterialLoader:
     Raises:
         InputError: One of them is not to be had.
     """
-    committed_checkpoint(experiment.network, experiment.pretraining)
+    committed_models(experiment.network, experiment.pretrainings)
     load_mnist(say=partial(console.print, markup=False, highlight=False, soft_wrap=True))
-    checkpoint = f"{experiment.network}_{experiment.pretraining}.npz"
-    return MaterialLoader(load_cached_mnist, COMMITTED / checkpoint, committed_sums()[checkpoint])
+    sums = sums_by_pretraining(experiment.network, experiment.pretrainings)
+    return MaterialLoader(load_cached_mnist, experiment.network, sums)
 
 
 @dataclass(frozen=True)
@@ -150,7 +153,7 @@ class Reproduction:
         # The firmware is built once, here, not by every worker; and what cannot be opened is told before work begins.
         builds = {}
         for name in sorted({self.calibrator, *(name for run in left for name in run.devices)}):
-            engine = open_engine(name)
+            engine = open_run_engine(name)
             if isinstance(engine, DeviceEngine):
                 builds[name] = engine.device.hello.build_id.hex()
                 engine.close()

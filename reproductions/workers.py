@@ -14,7 +14,7 @@ from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import Any
 
-from .checkpoint import read_checkpoint
+from .checkpoint import committed_models
 from .data import Mnist
 from .performance import Material
 from .plan import Run
@@ -34,21 +34,21 @@ class MaterialLoader:
 
     Attributes:
         load_mnist: Gives the data; must be found again by name in another process.
-        checkpoint: The file of the model.
-        sha256: Its sum.
+        network: Name of the network.
+        sums: SHA-256 of the committed checkpoints that are needed, by pre-training.
         made: What makes the results, see `Material`.
         machine: Where.
     """
 
     load_mnist: Callable[[], Mnist]
-    checkpoint: Path
-    sha256: str
+    network: str
+    sums: Mapping[str, str]
     made: Mapping[str, Any] = field(default_factory=dict)
     machine: Mapping[str, Any] = field(default_factory=dict)
 
     def load(self) -> Material:
         """Load both."""
-        return Material(self.load_mnist(), read_checkpoint(self.checkpoint, self.sha256).model, self.made, self.machine)
+        return Material(self.load_mnist(), committed_models(self.network, self.sums), self.made, self.machine)
 
 
 class Worker:

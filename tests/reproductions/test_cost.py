@@ -41,7 +41,7 @@ def bed(material, experiment):
     """Two rows on the stand-in for MNIST."""
     rows = tuple(row for row in experiment.rows if row.name in ("dynamic NITI", "PRIOT-S 10 % random"))
     setting = replace(read_setting(), experiment=replace(experiment, rows=rows))
-    return make_bed(setting, material, "a checkpoint")
+    return make_bed(setting, material, {"float": "a checkpoint"})
 
 
 @pytest.fixture(scope="module")
@@ -178,13 +178,13 @@ def test_a_row_is_measured_where_its_training_has_come_to(bed, host, counter, in
         assert (cost.training.steps, cost.inference.steps) == (2, 2)
         reference.train_epoch(bed.visits(epoch)[2:])
         reference.train_epoch(bed.visits(2))
-    description = describe_run(bed.material.model, bed.runs[row].method, state, EPOCH_SAMPLES)
+    description = describe_run(bed.material.model(bed.runs[row]), bed.runs[row].method, state, EPOCH_SAMPLES)
     loaded = LoadResponse.unpack(counter.engine.device.command(CommandCode.LOAD, description))
     assert sum(tensor.bytes for tensor in measured.tensors) == loaded.arena_used
     scored = {layer: int(mask.sum()) for layer, mask in state.scored.items()}
     found = {(tensor.name, tensor.layer): tensor.bytes for tensor in measured.tensors}
     expected = {
-        **{("weights", layer): weights.size for layer, weights in bed.material.model.weights.items()},
+        **{("weights", layer): weights.size for layer, weights in bed.material.model(bed.runs[row]).weights.items()},
         **{(name, layer): count for layer, count in scored.items() for name in ("scores", "unmasked")},
         **{("columns", layer): 2 * count for layer, count in scored.items()},
         **{("row_ends", layer): 4 * rows for layer, rows in zip(LAYERS, (8, 16, 64, 10), strict=True)},

@@ -18,6 +18,8 @@ from priot_hil.reproductions.performance import EnginesDiffer, first_state, perf
 from priot_hil.reproductions.plan import code_fingerprint, plan
 from priot_hil.reproductions.probe import Probe
 from priot_hil.reproductions.records import kept, read_records, write_records
+from priot_hil.reproductions.setting import UpdateRounding
+from priot_hil.reproductions.split import Split
 
 ROWS = ("dynamic NITI", "static NITI", "PRIOT", "PRIOT-S 20 % magnitude")
 
@@ -85,8 +87,8 @@ def test_a_run_is_what_its_parts_say(name, runs, run_it, material, reference):
     record = run_it(run)
     task = transfer_task(material.mnist, run.angle, run.seed, run.train_samples, run.test_samples)
     engine = ReferenceEngine()
-    engine.load(material.model, run.method, first_state(run, material, reference))
-    probe = Probe(material.model, run.method, task.train.take(16))
+    engine.load(material.model(run), run.method, first_state(run, material, reference))
+    probe = Probe(material.model(run), run.method, task.train.take(16))
 
     def right():
         pairs = zip(task.test.images, task.test.labels, strict=True)
@@ -139,7 +141,7 @@ def test_scales_are_calibrated_upright(runs, material):
     assert labels == tuple(y_train[chosen])
     method, dynamic = watcher.loaded
     assert (method, dynamic.scales, dynamic.rng) == (run.method, None, run_rng(0))
-    expected = initial_state(material.model, run.method, run.seed)
+    expected = initial_state(material.model(run), run.method, run.seed)
     assert all(np.array_equal(dynamic.values[i], expected.values[i]) for i in expected.values)
     assert state.rng == run_rng(run.seed)
     assert state.scales[9] == Shifts(*(getattr(watcher.first[9], name) for name in Shifts._fields))
@@ -305,14 +307,22 @@ def test_what_decides_a_run_is_in_its_key(runs):
         replace(run, train_samples=17),
         replace(run, test_samples=9),
         replace(run, devices=("host",)),
-        *(replace(run, row=other.row, method=other.method) for name, other in runs.items() if name != "PRIOT"),
+        replace(run, split=Split.VALIDATION),
+        *(replace(run, row=other.row) for name, other in runs.items() if name != "PRIOT"),
         *(
-            replace(run, method=replace(run.method, **{name: value}))
+            replace(run, row=replace(run.row, **{name: value}))
+            for name, value in [("theta", -63), ("kind", MethodKind.PRIOT_S)]
+        ),
+        *(
+            replace(run, row=replace(run.row, setting=replace(run.row.setting, **{name: value})))
             for name, value in [
-                ("mu", 4),
-                ("theta", -63),
+                ("pretraining", "niti"),
                 ("loss_rounding", LossRounding.NEAREST),
-                ("kind", MethodKind.PRIOT_S),
+                ("mu", 4),
+                ("calibration_samples", 999),
+                ("zeros_count", True),
+                ("score_deviation", 31),
+                ("update_rounding", UpdateRounding.NEAREST),
             ]
         ),
     ]
@@ -342,7 +352,7 @@ def test_the_fingerprint_sees_every_deciding_file(tmp_path):
 def test_plan_checks_one_run_of_each_row(experiment):
     """First seed, first angle; these take longest, and come first."""
     full = replace(experiment, seeds=(10, 11), angles=(30, 45))
-    planned = plan(full, "host", "emulator", "a", "b")
+    planned = plan(full, "host", "emulator", {"float": "a"}, "b")
     checked = planned[: len(full.rows)]
     assert len(planned) == 2 * 2 * len(full.rows)
     assert [run.row for run in checked] == list(full.rows)

@@ -24,7 +24,7 @@ def table(experiment):
 @pytest.fixture(scope="module")
 def planned(table):
     """Its runs."""
-    return plan(table, "host", "emulator", "a", "b")
+    return plan(table, "host", "emulator", {"float": "a"}, "b")
 
 
 def record(run, *right):
@@ -116,7 +116,7 @@ def test_a_cell_with_an_unfinished_run_says_so(table, planned):
 def test_one_seed_has_no_deviation(table):
     """A single number."""
     single = replace(table, seeds=(11,))
-    planned = plan(single, "host", None, "a", "b")
+    planned = plan(single, "host", None, {"float": "a"}, "b")
     _, static, priot = report.body(made(single, planned, CURVES))
     assert static[1:4] == ["80.0", "20.0", ""]
     assert priot[1:4] == ["90.0", "89.0", "+10.0"]

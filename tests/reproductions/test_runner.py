@@ -53,7 +53,7 @@ def table(small, loader, tmp_path):
     def make(out="out", loader=loader, **changes):
         console = Console(file=io.StringIO(), width=130)
         changed = replace(small, **changes)
-        runs = plan(changed, "reference", None, "a checkpoint", "a code")
+        runs = plan(changed, "reference", None, {"float": "a checkpoint"}, "a code")
         return Reproduction(changed, runs, loader, tmp_path / out, "reference", "host", 2, console)
 
     return make
