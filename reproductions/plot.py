@@ -56,7 +56,7 @@ def drawn(table: Table, draw: Callable[[Any], Any]) -> bytes:
     Raises:
         InputError: matplotlib is missing.
     """
-    matplotlib, figure_type = _matplotlib()
+    matplotlib, figure_type = matplotlib_figure()
     style = {"svg.hashsalt": "priot", "svg.fonttype": "none", "font.family": "sans-serif", "font.size": 9}
     with matplotlib.rc_context(style):
         figure = draw(figure_type)
@@ -104,7 +104,12 @@ def _draw(axes: Any, table: Table, curve: Curve, rows: Sequence[str], angle: int
     axes.xaxis.get_major_locator().set_params(integer=True)
 
 
-def _matplotlib() -> tuple[Any, Any]:
+def matplotlib_figure() -> tuple[Any, Any]:
+    """matplotlib and its type of figures.
+
+    Raises:
+        InputError: It is missing.
+    """
     try:
         import matplotlib
         from matplotlib.figure import Figure

@@ -16,12 +16,13 @@ from .verdicts import Judgement, gains, judge
 NOT_RUN = "not run"
 # The only figures of the letter that its abstract gives; its own tables are not repeated here.
 PUBLISHED = "The letter's abstract states 8.08 to 33.75 percentage points of improvement over existing methods."
+MEASURES = ("best", "last", "gain")
 CLAIM_COLUMNS = ("claim", "read as", "mean differences", "direction", "range")
 
 
 def header(experiment: Experiment) -> list[str]:
     """The table's columns."""
-    angles = [f"{angle}° {what}" for angle in experiment.angles for what in ("best", "last", "gain")]
+    angles = [f"{angle}° {what}" for angle in experiment.angles for what in MEASURES]
     return ["", *angles, "emulated board"]
 
 
@@ -115,10 +116,20 @@ def markdown(table: Table, name: str) -> str:
     return "\n".join([*page, origin(table, name), ""])
 
 
-def markdown_table(columns: Sequence[str], rows: Sequence[Sequence[str]], numbers: bool = True) -> list[str]:
-    """A table's lines; columns of numbers, those between the first and the last, stand to the right."""
-    align = [":--", *["--:" if numbers else ":--"] * (len(columns) - 2), ":--"]
-    return [f"| {' | '.join(cell.replace(chr(10), '<br>') for cell in cells)} |" for cells in (columns, align, *rows)]
+def markdown_table(
+    columns: Sequence[str], rows: Sequence[Sequence[str]], numbers: bool = True, aligns: str = ""
+) -> list[str]:
+    """A table's lines.
+
+    Args:
+        columns: Its headings.
+        rows: Its cells.
+        numbers: Whether the columns between the first and the last stand to the right.
+        aligns: A letter for each column instead: "r" for those that do.
+    """
+    aligns = aligns or f"l{('r' if numbers else 'l') * (len(columns) - 2)}l"
+    marks = ["--:" if letter == "r" else ":--" for letter in aligns]
+    return [f"| {' | '.join(cell.replace(chr(10), '<br>') for cell in cells)} |" for cells in (columns, marks, *rows)]
 
 
 def shown(value: Spread, sign: str = "") -> str:
@@ -135,7 +146,7 @@ def _accuracies(table: Table, row: str) -> list[str]:
     for angle in table.experiment.angles:
         mine = table.column(row, angle)
         if mine is None:
-            cells += [NOT_RUN] * 3
+            cells += [NOT_RUN] * len(MEASURES)
             continue
         cells += [shown(spread([record.best for record in mine])), shown(spread([record.last for record in mine]))]
         gained = gains(table, row, baseline, angle, Measure.BEST)
