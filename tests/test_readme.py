@@ -29,7 +29,7 @@ def test_nothing_published_is_stale(path: Path) -> None:
     check_whole(table, path)
     assert path.with_suffix(".md").read_text(encoding="utf-8") == page(table, path)
     assert with_table(README, table, path.name) == README
-    assert source(table) in (RESULTS / picture_name(path)).read_text(encoding="utf-8")
+    assert source(table) in (RESULTS / picture_name(table)).read_text(encoding="utf-8")
     assert table.experiment == read_experiment(table.experiment.table)
 
 
