@@ -90,6 +90,15 @@ def test_figures_are_means_over_seeds_and_angles(table):
     assert gain(table, row, "static NITI: float stochastic mu 5", LAST, 30) == 54
 
 
+def test_what_is_not_defined_is_not_averaged(table):
+    """Untrained models have no updates: neither one of them, nor those of some seeds alone."""
+    row = "PRIOT: theta 32"
+    cut = {at: replace(each, epochs=each.epochs[:1]) for at, each in table.records.items() if at.row == row and at.seed}
+    some = replace(table, records={**table.records, **cut})
+    assert MOVED.mean(some, row) is None
+    assert LAST.mean(some, row) is not None
+
+
 def test_the_rule_takes_the_highest_last_epoch_of_the_grid(table, experiment):
     """85 % at mu 4 against 84 at mu 5, though mu 5 has the highest best; single changes are not looked at."""
     study = study_of(table)
