@@ -5,6 +5,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from priot_hil.harness.paths import ROOT
 from priot_hil.reference.errors import InputError
 from priot_hil.reproductions.experiment import FOLDER, parse_experiment
 from priot_hil.reproductions.page.sections import Grid, HeatMap, Linked, Prose
@@ -14,7 +15,10 @@ from priot_hil.reproductions.records import EpochRecord, RunRecord
 from priot_hil.reproductions.sensitivity.figures import BEST, DEAD, LAST, MOVED, best_point, gain, usual_point
 from priot_hil.reproductions.sensitivity.recommend import recommended_row, study_of
 from priot_hil.reproductions.sensitivity.sections import sensitivity_sections
-from priot_hil.reproductions.table import Cell, Table, cell_of
+from priot_hil.reproductions.table import Cell, Table, cell_of, read_table
+
+RESULTS = ROOT / "docs" / "results"
+PAGE = (ROOT / "docs" / "sensitivity.md").read_text(encoding="utf-8")
 
 # Right predictions out of 100 after each epoch, by row and seed, at 30 degrees; at 45 they are 10 less.
 CURVES = {
@@ -191,3 +195,73 @@ def test_the_picture_says_the_numbers(table):
         cell.text.split("\n")[0] for heat in parts(table, HeatMap).values() for line in heat.cells for cell in line
     }
     assert numbers <= said
+
+
+@pytest.fixture(scope="module")
+def committed():
+    """The study as it was run."""
+    return read_table(RESULTS / "sensitivity.jsonl")
+
+
+def test_the_page_s_tables_are_the_study_s():
+    """Every line of numbers in the findings stands in the page that was made from the records."""
+    made = (RESULTS / "sensitivity.md").read_text(encoding="utf-8").splitlines()
+    told = [line for line in PAGE.splitlines() if line.startswith("|") and any(sign.isdigit() for sign in line)]
+    assert len(told) == 15
+    assert set(told) <= set(made)
+
+
+def test_the_page_tells_what_the_records_say(committed):
+    """Why static NITI breaks: shifts, clipped errors, dead units, steps; from the runs themselves."""
+    static = committed.column("static NITI: float stochastic mu 5", 45)
+    assert [record.scales["9"] for record in static] == [[8, 0, 2]] * 2
+    assert [record.scales["7"][2] for record in static] == [7, 7]
+    for samples in (100, 10000):
+        other = committed.column(f"static NITI: calibration samples {samples}", 45)
+        assert [record.scales["7"][2] for record in other] == [8, 8]
+    first = [record.epochs[1].counts for record in static]
+    assert [record.epochs[0].counts.clipped_errors[-1] for record in static] == [63, 237]
+    assert [f"{each.moved[-1] / each.changed[-1]:.1f}" for each in first] == ["75.9", "89.4"]
+    assert [each.dead_units[2] for each in first] == [64, 37]
+    assert [each.totals.dead_units[2] for each in static] == [64, 64]
+    for angle in (30, 45):
+        for record in committed.column("static NITI: float stochastic mu 6", angle):
+            assert record.epochs[1].counts.dead_units[2] == 64
+    dead = [
+        epoch.counts.dead_units[2]
+        for angle in (30, 45)
+        for record in committed.column("PRIOT: float stochastic mu 5", angle)
+        for epoch in record.epochs
+    ]
+    assert (min(dead), max(dead)) == (9, 11)
+    niti = committed.column("static NITI: niti stochastic mu 5", 45)[1]
+    assert niti.scales["9"][1:] == [0, 2]
+    assert niti.epochs[1].counts.dead_units[2] == 18
+    for text in ("63 and\n  237", "75.9 and 89.4", "64 and 37", "9 to 11", "18 hidden units"):
+        assert text in PAGE
+
+
+def test_the_page_s_other_figures(committed):
+    """Single changes that the text names."""
+    last = {
+        row: [f"{LAST.mean(committed, row, [angle]):.1f}" for angle in (30, 45)]
+        for row in (
+            *("PRIOT: calibration samples 10000", "PRIOT: score deviation 64"),
+            *("PRIOT-S 10 % magnitude: percent 20", "PRIOT: update rounding nearest", "PRIOT: float stochastic mu 5"),
+        )
+    }
+    assert last["PRIOT: calibration samples 10000"] == ["85.8", "82.0"]
+    assert last["PRIOT: score deviation 64"] == ["93.2", "89.5"]
+    assert last["PRIOT-S 10 % magnitude: percent 20"] == ["94.3", "89.3"]
+    usual, nearest = (
+        LAST.mean(committed, row, [45]) for row in ("PRIOT: float stochastic mu 5", "PRIOT: update rounding nearest")
+    )
+    assert f"{usual - nearest:.1f}" == "8.7"
+    for record in committed.column("PRIOT: theta -127", 45):
+        assert {epoch.pruned for epoch in record.epochs} == {0}
+    assert all(0.8 < each.epochs[0].pruned / each.edges < 0.9 for each in committed.column("PRIOT: theta 32", 45))
+    for zeros in ("static NITI: zeros count", "PRIOT: zeros count"):
+        for record in committed.column(zeros, 30):
+            assert {tuple(shifts[1:]) for shifts in record.scales.values()} == {(0, 0)}
+    for text in ("85.8 and 82.0", "93.2 and 89.5", "94.3 and 89.3", "costs 8.7 points"):
+        assert text in PAGE
