@@ -13,7 +13,7 @@ refuse_unknown_options()
 
 @task(
     help={
-        "table": "the table: accuracy, confirmation or cost",
+        "table": "accuracy, confirmation, cost, sensitivity or all",
         "quick": "the short form: one seed and few epochs, or few steps",
         "device": "engine of all runs: host, emulator, reference; cost: a board that counts too",
         "out": "folder of the results (default: results/TABLE)",
@@ -32,9 +32,9 @@ def reproduce(
     scheduler: str = "",
 ) -> int:
     """Reproduce a published table; interrupted, it goes on where it stopped."""
-    from priot_hil.reproductions.any_table import reproduce as reproduce_table
+    from priot_hil.reproductions.any_table import status_of
 
-    return reproduce_table(table, quick=quick, device=device, out=out, published=published, scheduler=scheduler)
+    return status_of(table, out, published, scheduler, quick=quick, device=device)
 
 
 @task(

@@ -15,7 +15,7 @@ from priot_hil.harness.devices import find_device, known_names
 from priot_hil.harness.files import write_aside
 from priot_hil.reference.errors import InputError
 
-from . import report
+from . import reports
 from .checkpoint import committed_models, sums_by_pretraining
 from .data import Mnist, load_mnist
 from .experiment import Experiment, read_experiment
@@ -186,8 +186,8 @@ class Reproduction:
         name = "-".join([experiment.table, *form, *([file_name(self.device)] if self.device != HOST else [])])
         table = Table(experiment, self.device, {cell(run): records[run.key] for run in self.runs if run.key in records})
         table.write(self.out / f"{name}.jsonl")
-        write_aside(self.out / f"{name}.md", report.markdown(table, f"{name}.jsonl"))
-        report.show(table, self.console)
+        write_aside(self.out / f"{name}.md", reports.markdown(table, f"{name}.jsonl"))
+        reports.show(table, self.console)
         if self.published is not None:
             page = self.published.page(table)
             write_aside(self.out / f"{name}-published.md", page)

@@ -2,8 +2,9 @@
 
 from .. import report
 from ..table import Table
+from .curves import curve_pictures
 from .runs import key_of, runs_section
-from .sections import CellText, Grid, Linked, Part, Prose, Section
+from .sections import NOT_RUN, CellText, Grid, Linked, Part, Prose, Section
 
 
 def accuracy_sections(table: Table, name: str) -> list[Section]:
@@ -12,11 +13,26 @@ def accuracy_sections(table: Table, name: str) -> list[Section]:
     Args:
         table: What was run.
         name: Its file, as a command names it.
+
+    Raises:
+        InputError: matplotlib is missing.
     """
-    sections = [Section("accuracy", table.experiment.title, (accuracies(table), *map(Prose, report.legend(table))))]
+    told = [*missing(table), *report.legend(table)]
+    sections = [Section("accuracy", "Accuracy", (accuracies(table), *map(Prose, told)))]
     if table.experiment.claims:
-        sections.append(Section("claims", "Claims", _claims(table)))
+        sections.append(Section("claims", "Claims", claims(table)))
+    sections.append(Section("curves", "Training curves", curve_pictures(table)))
     return [*sections, runs_section(table, name)]
+
+
+def missing(table: Table) -> list[str]:
+    """What a reader must know about a table that is not whole, a sentence each."""
+    experiment, said = table.experiment, []
+    if experiment.quick:
+        said.append("This is the short form of the table: fewer seeds and epochs, and no verdicts.")
+    if (left := len(table.cells) - len(table.records)) > 0:
+        said.append(f"{left} of {len(table.cells)} runs have not been made; what needs them says “{NOT_RUN}”.")
+    return said
 
 
 def accuracies(table: Table) -> Grid:
@@ -25,17 +41,21 @@ def accuracies(table: Table) -> Grid:
     rows: list[tuple[CellText, ...]] = []
     for told, row in zip(report.body(table), table.experiment.rows, strict=True):
         head, *cells, board = told
-        leading = [Linked(text, key_of(table, row.name, angles[index // 3])) for index, text in enumerate(cells)]
-        rows.append((head, *leading, board))
+        keys = [key_of(table, row.name, angle) for angle in angles for _ in report.MEASURES]
+        rows.append((head, *(Linked(text, key) for text, key in zip(cells, keys, strict=True)), board))
     return Grid(
-        key="accuracy",
+        key="table",
         title=table.experiment.title,
-        columns=tuple(report.header(table.experiment)),
+        columns=("", *report.MEASURES * len(angles), "emulated board"),
         rows=tuple(rows),
-        align="l" + "rrr" * len(angles) + "l",
+        align="l" + "r" * len(report.MEASURES) * len(angles) + "l",
+        groups=(("", 1), *((f"{angle}°", len(report.MEASURES)) for angle in angles), ("", 1)),
+        notes=("Percent, and points of gain. Each figure leads to its runs.",),
     )
 
 
-def _claims(table: Table) -> tuple[Part, ...]:
-    grid = Grid("claims", "Claims", report.CLAIM_COLUMNS, tuple(map(tuple, report.claims(table))), "pprll")
+def claims(table: Table) -> tuple[Part, ...]:
+    """The claims with their verdicts, where they stand and how they are judged."""
+    rows = tuple(map(tuple, report.claims(table)))
+    grid = Grid("claims-table", "Published claims and what this table says about them", report.CLAIM_COLUMNS, rows, "pprll")
     return (grid, *map(Prose, (*report.sources(table.experiment), *report.rule(table))))

@@ -144,14 +144,25 @@ class HeatMap:
         if not self.low < self.high or (self.middle is not None and not self.low <= self.middle <= self.high):
             raise ValueError(f"{self.key}: expected low below high, and the middle between them")
 
+    def shade(self, value: float) -> float:
+        """How much of an end's colour a value has: 0 to 1 of the high end's, 0 to -1 of the low end's."""
+        value = min(max(value, self.low), self.high)
+        middle = self.low if self.middle is None else self.middle
+        end = self.high if value >= middle else self.low
+        return 0.0 if end == middle else (value - middle) / abs(end - middle)
+
+    def texts(self, row: int) -> list[str]:
+        """What the cells of a row say."""
+        return [NOT_RUN if cell is None else cell.text for cell in self.cells[row]]
+
 
 @dataclass(frozen=True)
 class Picture:
     """A drawing.
 
     Attributes:
-        svg: An `<svg>` element without ids of its own but those that begin with its key. It takes its colours from the
-            page: `currentColor` and the variables `--series-1` to `--series-6`, `--rule` and `--quiet`.
+        svg: An `<svg>` element, see `pictures.py`. It takes its colours from the page: `currentColor` and the variables
+            `--series-1` to `--series-6`, `--rule`, `--quiet` and `--paper`.
         caption: What stands below it.
         description: What it shows, for who does not see it.
     """
@@ -170,12 +181,14 @@ class Pictures:
         key: What the colours are: a name and the variable's number, 1 to 6, each.
         pictures: The drawings.
         notes: What one must know to read them, a paragraph each.
+        has_lines: Whether the colours are of lines, each with dashes of its own.
     """
 
     title: str
     key: tuple[tuple[str, int], ...]
     pictures: tuple[Picture, ...]
     notes: tuple[str, ...] = ()
+    has_lines: bool = False
 
 
 @dataclass(frozen=True)
