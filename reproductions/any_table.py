@@ -67,9 +67,9 @@ def status_of(table: str, out: str, published: str, scheduler: str, **options: A
     Returns:
         The exit status; whatever was interrupted has said itself how to go on.
     """
-    paths = {name: Path(text) if text else None for name, text in (("out", out), ("published", published))}
+    folder, letter = (Path(text) if text else None for text in (out, published))
     try:
-        reproduce(table, **paths, scheduler=scheduler or None, **options)
+        reproduce(table, out=folder, published=letter, scheduler=scheduler or None, **options)
     except KeyboardInterrupt:
         return INTERRUPTED
     return 0
