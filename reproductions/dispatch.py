@@ -25,10 +25,10 @@ from .recovery import LostWorker
 from .workers import Begun, Identity, Job, Kept, Message, check_identity, introduce, perform
 
 
-def job_of(runs: Iterable[Run], loader: MaterialLoader, calibrator: str) -> Job:
+def job_of(runs: Iterable[Run], loader: MaterialLoader, calibrator: str, is_remote: bool = False) -> Job:
     """What the tasks of some runs have in common, under an id of its own."""
     devices = sorted({name for run in runs for name in run.devices})
-    return Job(f"priot-{uuid.uuid4().hex}", loader, tuple(devices), calibrator)
+    return Job(f"priot-{uuid.uuid4().hex}", loader, tuple(devices), calibrator, is_remote)
 
 
 class Dispatch:
@@ -78,9 +78,12 @@ class Dispatch:
                 self._collect()
                 for task in finished:
                     run = self._tasks.pop(task)
+                    self._mailbox(run).delete()
                     record = result(task, str(run))
-                    Variable(self._job.mailbox(run), self._workers.client).delete()
-                    yield run, record
+                    if record is None:  # its worker was told to give it up, and then not to
+                        waiting.append(run)
+                    else:
+                        yield run, record
         finally:
             self._end()
 
@@ -91,7 +94,7 @@ class Dispatch:
             InputError: They are not all alike, or other than this process.
         """
         here = Identity(code_fingerprint(), made_by({}))
-        tasks = {self._submit(f"introduce-{i}", introduce, self._job) for i in range(self._workers.count())}
+        tasks = {self._submit(f"introduce-{i}", introduce, self._job) for i in range(max(1, self._workers.count()))}
         first: Identity | None = None
         while tasks:
             self._workers.count()
@@ -101,13 +104,13 @@ class Dispatch:
                 check_identity(worker, Identity(found.code, {**found.made, "engines": {}}), here)
                 first = first or found
                 check_identity(worker, found, first)
-        assert first is not None, "there is a worker, or `count` would have refused"
+        assert first is not None, "at least one task was asked, or `count` has refused"
         return first
 
     def _give(self, run: Run, expected: Identity) -> None:
         path = self._path(run)
         content = path.read_bytes() if path.exists() else b""
-        Variable(self._job.mailbox(run), self._workers.client).set(content)
+        self._mailbox(run).set(content)
         self._tasks[self._submit(run.key, perform, run, self._job, expected)] = run
 
     def _submit(self, name: str, function: Any, *arguments: Any) -> Future[Any]:
@@ -135,16 +138,20 @@ class Dispatch:
         else:
             self._reporter.lost(message)
 
+    def _mailbox(self, run: Run) -> Variable:
+        return Variable(self._job.mailbox(run), self._workers.client)
+
     def _path(self, run: Run) -> Path:
         return self._folder / f"{run.key}.npz"
 
     def _end(self) -> None:
         """Give up what is not done, and keep what has come until now."""
         with suppress(OSError):  # the scheduler may be gone
-            self._workers.client.cancel(list(self._tasks))
+            if self._tasks:
+                self._workers.client.cancel(list(self._tasks))
             self._collect()
             for run in self._tasks.values():
-                Variable(self._job.mailbox(run), self._workers.client).delete()
+                self._mailbox(run).delete()
             self._messages.close()
 
 
@@ -162,7 +169,7 @@ def result(task: Future[Any], what: str) -> Any:
     try:
         return task.result()
     except KilledWorker as error:
-        got = f"{error.allowed_failures + 1} workers that died over it, the last of them {error.last_worker.address}"
+        got = f"{error.allowed_failures + 1} of them that died over it, the last at {error.last_worker.address}"
         do = "look at their output and at the memory they have; what was kept stays, the same command goes on from it"
         raise InputError.about(what, expected="a worker that lives to the end of it", got=got, do=do) from None
     except CancelledError:
