@@ -94,7 +94,7 @@ def _draw(axes: Any, table: Table, curve: Curve, rows: Sequence[str], angle: int
 
 
 def matplotlib_figure() -> tuple[Any, Any]:
-    """matplotlib and its type of figures.
+    """Import matplotlib and its type of figures.
 
     Raises:
         InputError: It is missing.
