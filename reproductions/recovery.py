@@ -47,6 +47,26 @@ class Loss:
         return f"{clock} {self.run}: lost in epoch {self.epoch} ({self.cause}); opened anew, the run {onward}"
 
 
+@dataclass(frozen=True)
+class LostWorker:
+    """The worker that performed a run is gone, and another one has taken it.
+
+    Attributes:
+        when: Seconds since 1970.
+        run: The run.
+        trained: The epoch behind which it goes on; -1 where nothing was kept.
+    """
+
+    when: float
+    run: Run
+    trained: int
+
+    def __str__(self) -> str:
+        clock = time.strftime("%H:%M:%S", time.localtime(self.when))
+        onward = "begins again" if self.trained < 0 else f"goes on behind epoch {self.trained}"
+        return f"{clock} {self.run}: its worker is gone; on another one, the run {onward}"
+
+
 class Engines:
     """Engines by the names of their devices, each opened when it is first asked for.
 

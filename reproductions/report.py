@@ -9,6 +9,7 @@ from .chain import linked
 from .claims import Measure
 from .experiment import Experiment
 from .intervals import Spread, spread
+from .setting import told
 from .table import Table
 from .verdicts import Judgement, gains, judge
 
@@ -45,14 +46,16 @@ def legend(table: Table) -> list[str]:
     usual = experiment.setting
     model = f"{experiment.network} pre-trained upright ({usual.pretraining})"
     setting = f"{usual.loss_rounding} loss rounding, mu = {usual.mu}"
+    others = {row.name: row.setting.differences(usual) for row in experiment.rows if row.setting != usual}
     return [
-        f"{model}; {setting}; {task}; {_seeds(experiment.seeds)}; engine: {table.device}.",
+        f"{model}; {setting}; {task}; {seeds(experiment.seeds)}; engine: {table.device}.",
         "Accuracy in percent: mean ± standard deviation over the seeds, below it the mean's 95 % confidence interval "
         "(Student's t). Best: of the evaluations before training and after each epoch. Gain: best minus the best "
         f"of {experiment.baseline}, in points, seed by seed.",
         "Emulated board: one run of the row went through the firmware on the emulated RP2040 and through the engine on "
         "the host; after every epoch their states and accuracies were equal.",
         PUBLISHED,
+        *(f"{name}: {', '.join(told(*each) for each in changes.items())}." for name, changes in others.items()),
         experiment.note,
     ]
 
@@ -177,7 +180,8 @@ def sources(experiment: Experiment) -> list[str]:
     return [f"“{text}”: {told[text]}." for text in dict.fromkeys(claim.text for claim in experiment.claims)]
 
 
-def _seeds(seeds: Sequence[int]) -> str:
+def seeds(seeds: Sequence[int]) -> str:
+    """Seeds in words."""
     if len(seeds) == 1:
         return f"seed {seeds[0]}"
     is_range = list(seeds) == list(range(seeds[0], seeds[-1] + 1))

@@ -53,6 +53,13 @@ class Setting:
         return {name: value for name, value in self.to_json().items() if value != there[name]}
 
 
+def told(change: str, value: Any) -> str:
+    """A change in words; the ways of pre-training and of rounding the loss say themselves what they are."""
+    if isinstance(value, bool):
+        return change.replace("_", " ") if value else f"{change.replace('_', ' ')} not"
+    return f"{value}" if change in ("pretraining", "loss_rounding") else f"{change.replace('_', ' ')} {value}"
+
+
 _READERS: dict[str, Callable[[Fields, str], Any]] = {
     "pretraining": lambda fields, name: fields.text(name, PRETRAININGS),
     "loss_rounding": lambda fields, name: fields.choice(name, LossRounding),

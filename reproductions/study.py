@@ -11,7 +11,7 @@ from priot_hil.reference.kinds import LossRounding
 
 from .fields import DO, Fields
 from .row import Row, changed
-from .setting import PRETRAININGS
+from .setting import PRETRAININGS, told
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,23 @@ class Axis:
 
 
 @dataclass(frozen=True)
+class Gain:
+    """A difference that the study looks for, in points.
+
+    Attributes:
+        row: The row that gains.
+        over: The row that it is compared with.
+        low: One end of the published range, and
+        high: the other.
+    """
+
+    row: str
+    over: str
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
 class Recommendation:
     """How one setting of the grid is chosen.
 
@@ -73,12 +90,14 @@ class Study:
     Attributes:
         usual: The rows as they are unchanged.
         grid: All combinations.
+        gain: The difference that is looked for.
         axes: Single changes.
         recommendation: How a setting is chosen.
     """
 
     usual: tuple[Row, ...]
     grid: Grid
+    gain: Gain
     axes: tuple[Axis, ...]
     recommendation: Recommendation
 
@@ -95,13 +114,6 @@ class Study:
 def row_name(name: str, changes: Mapping[str, Any]) -> str:
     """What a row is called where something is changed: no comma, which parts a cell's row from its angle."""
     return f"{name}: {' '.join(told(change, value) for change, value in changes.items())}"
-
-
-def told(change: str, value: Any) -> str:
-    """A change in words; the ways of pre-training and of rounding the loss say themselves what they are."""
-    if isinstance(value, bool):
-        return change.replace("_", " ") if value else f"{change.replace('_', ' ')} not"
-    return f"{value}" if change in ("pretraining", "loss_rounding") else f"{change.replace('_', ' ')} {value}"
 
 
 def take_study(fields: Fields, rows: Sequence[Row]) -> Study | None:
@@ -121,6 +133,7 @@ def take_study(fields: Fields, rows: Sequence[Row]) -> Study | None:
         return None
     names = [row.name for row in rows if row.trains]
     grid = Fields("grid", fields.take("grid", dict))
+    gain = Fields("gain", fields.take("gain", dict))
     recommendation = Fields("recommendation", fields.take("recommendation", dict))
     axes = [Fields("axes", _table(content)) for content in fields.take("axes", list)]
     study = Study(
@@ -131,6 +144,7 @@ def take_study(fields: Fields, rows: Sequence[Row]) -> Study | None:
             loss_rounding=grid.texts("loss_rounding", list(LossRounding)),
             mu=grid.numbers("mu", 0, 7),
         ),
+        gain=Gain(gain.text("row", names), gain.text("over", names), gain.real("low"), gain.real("high")),
         axes=tuple(_axis(axis, names) for axis in axes),
         recommendation=Recommendation(
             row=recommendation.text("row", names),
@@ -138,7 +152,7 @@ def take_study(fields: Fields, rows: Sequence[Row]) -> Study | None:
             text=recommendation.take("text", str).strip(),
         ),
     )
-    for part in (grid, recommendation, *axes):
+    for part in (grid, gain, recommendation, *axes):
         part.check_nothing_left()
     return study
 

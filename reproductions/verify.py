@@ -12,11 +12,11 @@ from rich.console import Console
 from priot_hil.reference.errors import InputError
 
 from .chain import breaks, read_lines
+from .material import MaterialLoader
 from .plan import NEAREST_UPDATES, Run, code_fingerprint, plan
 from .records import EpochRecord, RunRecord
 from .runner import HOST, Reproduction, cell, cores, default_console, material_loader
 from .table import Cell, Table, table_from_entries
-from .workers import MaterialLoader
 
 # Told apart from what was run: the code and the checkpoint; and the engines, which may be others.
 TOLD_APART = ("code_sha256", "checkpoint_sha256", "devices")

@@ -74,12 +74,16 @@ def origin(chapter: Chapter) -> str:
 
 def markdown(grid: Grid, chapter: Chapter) -> str:
     """A table as Markdown, with its title, its notes and its origin."""
+    notes = [f"{markdown_text(note)}\n" for note in (*grid.notes, origin(chapter))]
+    return "\n".join([f"# {markdown_text(_one_line(grid.title))}", "", *markdown_lines(grid), "", *notes])
+
+
+def markdown_lines(grid: Grid) -> list[str]:
+    """The lines of a table alone."""
     rows = [[markdown_text(text_of(cell)) for cell in row] for row in grid.rows]
     for index in grid.strong:
         rows[index] = [f"**{cell}**" if cell else "" for cell in rows[index]]
-    lines = markdown_table([markdown_text(name) for name in grid.full_columns], rows, aligns=grid.aligns)
-    notes = [f"{markdown_text(note)}\n" for note in (*grid.notes, origin(chapter))]
-    return "\n".join([f"# {markdown_text(_one_line(grid.title))}", "", *lines, "", *notes])
+    return markdown_table([markdown_text(name) for name in grid.full_columns], rows, aligns=grid.aligns)
 
 
 def latex(grid: Grid, chapter: Chapter) -> str:

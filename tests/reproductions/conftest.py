@@ -13,10 +13,10 @@ from priot_hil.reproductions.checkpoint import committed_models, sums_by_pretrai
 from priot_hil.reproductions.data import Mnist, load_mnist
 from priot_hil.reproductions.experiment import parse_experiment, read_experiment
 from priot_hil.reproductions.files import sha256, unpack
+from priot_hil.reproductions.material import MaterialLoader
 from priot_hil.reproductions.mnist_sources import decode
 from priot_hil.reproductions.performance import Material
 from priot_hil.reproductions.plan import plan
-from priot_hil.reproductions.workers import MaterialLoader
 
 
 class FakeSource:

@@ -1,5 +1,7 @@
 """Experiment files: the table's setting, and what a bad file is told."""
 
+from dataclasses import replace
+
 import pytest
 
 from priot_hil.reference.errors import InputError
@@ -19,6 +21,7 @@ def test_the_table_of_accuracies():
     assert experiment.seeds == tuple(range(10, 20))
     assert (experiment.epochs, experiment.train_samples, experiment.test_samples) == (30, 1024, 1024)
     setting = Setting("float", LossRounding.STOCHASTIC, 5, 1000, False, 32, UpdateRounding.PSEUDO_STOCHASTIC)
+    recommended = replace(setting, loss_rounding=LossRounding.NEAREST, mu=4)
     assert (experiment.setting, experiment.split) == (setting, Split.TEST)
     assert "seeds 1 to 3" in experiment.note
     assert experiment.rows == (
@@ -26,6 +29,7 @@ def test_the_table_of_accuracies():
         Row("dynamic NITI", MethodKind.NITI_DYNAMIC, setting),
         Row("static NITI", MethodKind.NITI_STATIC, setting),
         Row("PRIOT", MethodKind.PRIOT, setting, theta=-64),
+        Row("PRIOT recommended", MethodKind.PRIOT, recommended, theta=-64),
         Row("PRIOT-S 10 % random", MethodKind.PRIOT_S, setting, True, 0, 10, Selection.RANDOM),
         Row("PRIOT-S 10 % magnitude", MethodKind.PRIOT_S, setting, True, 0, 10, Selection.MAGNITUDE),
         Row("PRIOT-S 20 % random", MethodKind.PRIOT_S, setting, True, 0, 20, Selection.RANDOM),

@@ -6,12 +6,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from priot_hil.reference.engine import Observation
 from priot_hil.reference.errors import InputError
 from priot_hil.reference.kinds import LossRounding, MethodKind
 from priot_hil.reference.reference_engine import ReferenceEngine
 from priot_hil.reference.run import Shifts, initial_state, run_rng
 from priot_hil.reference.scales import calibration_order
 from priot_hil.reference.streams import order
+from priot_hil.reproductions.checkpoint import committed_models
 from priot_hil.reproductions.data import transfer_task
 from priot_hil.reproductions.files import pack, sha256, unpack
 from priot_hil.reproductions.performance import EnginesDiffer, first_state, perform
@@ -19,7 +21,7 @@ from priot_hil.reproductions.plan import code_fingerprint, plan
 from priot_hil.reproductions.probe import Probe
 from priot_hil.reproductions.records import kept, read_records, write_records
 from priot_hil.reproductions.setting import UpdateRounding
-from priot_hil.reproductions.split import Split
+from priot_hil.reproductions.split import Split, draw_task
 
 ROWS = ("dynamic NITI", "static NITI", "PRIOT", "PRIOT-S 20 % magnitude")
 
@@ -116,7 +118,7 @@ class Watcher(ReferenceEngine):
     def load(self, model, method, state):
         """Note the run."""
         super().load(model, method, state)
-        self.loaded, self.seen = (method, state), []
+        self.model, self.loaded, self.seen = model, (method, state), []
 
     def observe(self, image, label):
         """Note the sample; only the first is worth a step."""
@@ -145,6 +147,43 @@ def test_scales_are_calibrated_upright(runs, material):
     assert all(np.array_equal(dynamic.values[i], expected.values[i]) for i in expected.values)
     assert state.rng == run_rng(run.seed)
     assert state.scales[9] == Shifts(*(getattr(watcher.first[9], name) for name in Shifts._fields))
+
+
+class Blind(Watcher):
+    """One that sees zeros only."""
+
+    def observe(self, image, label):
+        """Note the sample."""
+        self.seen.append((image, label))
+        return {i: Observation(None, None, None) for i in self.loaded[1].values}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("calibration_samples", 7), ("zeros_count", True), ("score_deviation", 3), ("pretraining", "niti")],
+)
+def test_a_run_starts_as_its_setting_says(name, value, runs, material):
+    """Fewer samples are observed; zero tensors count; other scores; another model, whose scores are the same draws."""
+    usual = runs["PRIOT"]
+    run = replace(usual, row=replace(usual.row, setting=replace(usual.row.setting, **{name: value})))
+    models, blind = committed_models("tiny_cnn", ["float", "niti"]), Blind()
+    state = first_state(run, replace(material, models=models), blind)
+    assert len(blind.seen) == (value if name == "calibration_samples" else len(material.mnist.x_train))
+    assert state.scales[9] == Shifts(0, 0, 0 if name == "zeros_count" else 31)
+    model = models[value if name == "pretraining" else "float"]
+    assert blind.model.weights[9] is model.weights[9]
+    scores = initial_state(model, run.method, run.seed, deviation=value if name == "score_deviation" else 32)
+    assert all(np.array_equal(state.values[i], scores.values[i]) for i in scores.values)
+
+
+def test_validation_images_judge_where_the_split_says_so(runs, run_it, material):
+    """Right predictions of the untrained model are those on the validation images."""
+    run = replace(runs["before transfer"], split=Split.VALIDATION)
+    test = draw_task(material.mnist, Split.VALIDATION, run.angle, run.seed, run.train_samples, run.test_samples).test
+    engine = ReferenceEngine()
+    engine.load(material.model(run), run.method, first_state(run, material, ReferenceEngine()))
+    right = sum(engine.predict(image) == label for image, label in zip(test.images, test.labels, strict=True))
+    assert run_it(run).epochs[0].test_correct == right
 
 
 def test_dynamic_scales_are_not_calibrated(runs, material):

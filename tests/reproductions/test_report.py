@@ -144,3 +144,11 @@ def test_markdown_and_terminal_show_the_same_cells(table, planned):
     Console(file=shown, width=130).print(report.terminal_table("A title", columns, rows))
     for part in "\n".join(rows[2]).splitlines():
         assert part in shown.getvalue()
+
+
+def test_the_legend_tells_of_a_row_at_another_setting(table):
+    """What is another there, and nothing of the rows at the usual one."""
+    other = replace(table.rows[-1], setting=replace(table.setting, mu=2, pretraining="niti"))
+    told = report.legend(Table(replace(table, rows=(*table.rows[:-1], other)), "host", {}))
+    assert "PRIOT: niti, mu 2." in told
+    assert not any(line.startswith("PRIOT") for line in report.legend(Table(table, "host", {})))
