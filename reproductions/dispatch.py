@@ -5,13 +5,14 @@ import time
 import uuid
 from asyncio import CancelledError
 from collections import deque
-from collections.abc import Collection, Generator, Iterable
-from contextlib import suppress
+from collections.abc import Collection, Generator, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from distributed import Future, KilledWorker, Queue, Variable
 
+from priot_hil.harness.boards_on_ports import one_line
 from priot_hil.harness.files import write_aside
 from priot_hil.reference.errors import InputError
 
@@ -72,10 +73,11 @@ class Dispatch:
         try:
             expected = self._identity()
             while waiting or self._tasks:
-                for _ in range(min(self._workers.count() - len(self._tasks), len(waiting))):
-                    self._give(waiting.popleft(), expected)
-                finished = self._workers.finished(self._tasks)
-                self._collect()
+                with scheduler_stays():
+                    for _ in range(min(self._workers.count() - len(self._tasks), len(waiting))):
+                        self._give(waiting.popleft(), expected)
+                    finished = self._workers.finished(self._tasks)
+                    self._collect()
                 for task in finished:
                     run = self._tasks.pop(task)
                     self._mailbox(run).delete()
@@ -100,12 +102,22 @@ class Dispatch:
             self._workers.count()
             for task in self._workers.finished(tasks):
                 tasks.remove(task)
-                worker, found = result(task, "the set-up of a worker")
+                worker, found = self._introduced(task)
                 check_identity(worker, Identity(found.code, {**found.made, "engines": {}}), here)
                 first = first or found
                 check_identity(worker, found, first)
         assert first is not None, "at least one task was asked, or `count` has refused"
         return first
+
+    def _introduced(self, task: Future[tuple[str, Identity]]) -> tuple[str, Identity]:
+        try:
+            worker, found = result(task, "the set-up of a worker")
+        except (ImportError, AttributeError, RuntimeError) as error:
+            if isinstance(error, RuntimeError) and "deserialization" not in str(error):  # which is how Dask says it
+                raise
+            expected, do = "this project where they and the scheduler run", "start them by ./run dask (docs/scale.md)"
+            raise InputError.about("workers", expected=expected, got=one_line(error), do=do) from error
+        return worker, found
 
     def _give(self, run: Run, expected: Identity) -> None:
         path = self._path(run)
@@ -163,7 +175,7 @@ def result(task: Future[Any], what: str) -> Any:
         what: It is, for people.
 
     Raises:
-        InputError: Workers died over it, or the scheduler is gone.
+        InputError: Workers died over it, or the scheduler has forgotten it.
         Exception: What ended it.
     """
     try:
@@ -173,5 +185,23 @@ def result(task: Future[Any], what: str) -> Any:
         do = "look at their output and at the memory they have; what was kept stays, the same command goes on from it"
         raise InputError.about(what, expected="a worker that lives to the end of it", got=got, do=do) from None
     except CancelledError:
-        do = "start it again, then give the same command again; what was kept stays"
-        raise InputError.about(what, expected="a scheduler that stays", got="a lost one", do=do) from None
+        raise lost_scheduler("it knows nothing of the task any more") from None
+
+
+@contextmanager
+def scheduler_stays() -> Iterator[None]:
+    """Say in a sentence that the scheduler is lost, when it is in the block.
+
+    Raises:
+        InputError: It does not answer.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise lost_scheduler(one_line(error)) from error
+
+
+def lost_scheduler(got: str) -> InputError:
+    """The refusal to go on without a scheduler."""
+    do = "start it and its workers again, then give the same command again; what was kept stays"
+    return InputError.about("scheduler", expected="one that stays", got=f"none: {got}", do=do)
