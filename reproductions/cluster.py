@@ -79,7 +79,7 @@ class Workers:
         """
         if tasks:
             with suppress(TimeoutError, CancelledError):
-                wait(tasks, POLL_SECONDS, "FIRST_COMPLETED")
+                wait(list(tasks), POLL_SECONDS, "FIRST_COMPLETED")  # of a dict it would look at the values
         else:
             time.sleep(POLL_SECONDS)
         return [task for task in tasks if task.done()]

@@ -12,11 +12,13 @@ import time
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from distributed import Client
 
 from priot_hil.reference.errors import InputError
+from priot_hil.reproductions import cluster
 from priot_hil.reproductions.chain import read_lines
 from priot_hil.reproductions.cluster import local_workers
 from priot_hil.reproductions.dispatch import Dispatch, job_of
@@ -198,3 +200,12 @@ def test_workers_that_cannot_live_end_the_command(loader, runs, tmp_path):
 
 
 end_at_once = partial(os._exit, 9)
+
+
+def test_waiting_looks_at_the_tasks(monkeypatch):
+    """Whatever holds them: Dask would look for tasks among the values of a dict, find none, and not wait."""
+    waited = []
+    monkeypatch.setattr(cluster, "wait", lambda tasks, *_: waited.append(tasks))
+    future = Mock()
+    assert cluster.Workers(None, {}, "start one").finished({future: "its run"}) == [future]
+    assert waited == [[future]]
