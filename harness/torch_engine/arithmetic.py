@@ -25,15 +25,17 @@ def requantize(accumulator: torch.Tensor, shift: int | torch.Tensor) -> torch.Te
     """clip(round_shift(accumulator, shift)).
 
     Args:
-        accumulator: float64, whole numbers below 2**31 in magnitude. So each step is exact: a division by a power of
-            two only moves the point, and the sum with a half then needs 33 bits at most.
+        accumulator: float64, whole numbers below 2**31 in magnitude. So all is exact: a division by a power of two only
+            moves the point, and the sum with a half then needs 33 bits at most.
         shift: 0..31, for all; or a float64 tensor that broadcasts.
 
     Returns:
-        float64, same shape, whole numbers in -127..127.
+        int8, same shape, -127..127.
     """
-    scale = 2.0**-shift if isinstance(shift, int) else torch.exp2(-shift)
-    return (accumulator.abs() * scale).add_(0.5).floor_().clamp_(max=INT8_MAX).copysign_(accumulator)
+    quotient = accumulator * (2.0**-shift if isinstance(shift, int) else torch.exp2(-shift))
+    half = torch.full((), 0.5, dtype=quotient.dtype, device=quotient.device)
+    # Half away from 0, as the conversion cuts off what is behind the point.
+    return quotient.add_(half.copysign(quotient)).clamp_(-INT8_MAX, INT8_MAX).to(torch.int8)
 
 
 def psto_clip(values: torch.Tensor, shift: int) -> torch.Tensor:

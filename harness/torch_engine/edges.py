@@ -2,24 +2,26 @@
 
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 
 from priot_hil.reference.checks import BoolArray, Int8Array
+from priot_hil.reference.network import Weighted
 
-from .products import Products
+from .layouts import edges_of, pixels_of
 
 
 @dataclass(frozen=True, eq=False)
 class Edges:
-    """The edges of one layer with weights; each tensor is (out, fan-in).
+    """The edges of one layer with weights, each tensor (out, columns) but for `pixels`; see `layouts`.
 
     Attributes:
         weights: int8, W; the same tensor as `values` where the weights are learned.
         values: int8, what is learned: W (NITI) or S (PRIOT).
-        effective: The weights as a pass sees them, in the dtype of the products. Whoever changes `values` keeps them.
+        effective: int8, the weights as a pass sees them; of NITI, the same tensor as `values`. Whoever changes the
+            values keeps it up to date.
         scored: bool, the scored edges of PRIOT-S, else None.
         theta: The threshold of scores, None for NITI.
+        pixels: int32, (positions, taps), what each tap meets of the input.
     """
 
     weights: torch.Tensor
@@ -27,47 +29,41 @@ class Edges:
     effective: torch.Tensor
     scored: torch.Tensor | None
     theta: int | None
+    pixels: torch.Tensor
 
-    def refresh(self) -> None:
+    def prune(self) -> None:
         """Make the effective weights from the others."""
-        if self.theta is None:
-            self.effective.copy_(self.values)
-            return
-        pruned = self.values < self.theta
-        if self.scored is not None:
-            pruned &= self.scored
-        self.effective.copy_(self.weights.masked_fill(pruned, 0))
+        if self.theta is not None:
+            pruned = self.values < self.theta
+            self.effective.copy_(self.weights.masked_fill(pruned if self.scored is None else pruned & self.scored, 0))
 
 
-def make_edges(
-    products: Products,
-    device: torch.device,
-    weights: Int8Array,
-    scores: Int8Array | None,
-    scored: BoolArray | None,
-    theta: int | None,
-) -> Edges:
-    """Put a layer on the device.
+@dataclass(frozen=True, eq=False)
+class EdgeArrays:
+    """What edges are made of, each of the layer's shape of weights.
 
-    Args:
-        products: Of its passes.
-        device: Where they run.
-        weights: int8, W, of the layer's shape.
-        scores: int8, S, the same shape; None where the weights are learned.
-        scored: bool, the same shape: the scored edges of PRIOT-S, else None.
+    Attributes:
+        weights: int8, W.
+        scores: int8, S; None where the weights are learned.
+        scored: bool, the scored edges of PRIOT-S, else None.
         theta: The threshold of scores, None for NITI.
-
-    Returns:
-        Copies.
     """
 
-    def put(array: Int8Array | BoolArray) -> torch.Tensor:
-        flat = np.ascontiguousarray(array.reshape(len(array), -1))
-        return torch.from_numpy(flat.copy()).to(device)
+    weights: Int8Array
+    scores: Int8Array | None
+    scored: BoolArray | None
+    theta: int | None
 
-    own = put(weights)
-    values = own if scores is None else put(scores)
-    effective = torch.empty(own.shape, dtype=products.dtype, device=device)
-    edges = Edges(own, values, effective, None if scored is None else put(scored), theta)
-    edges.refresh()
-    return edges
+    def put(self, layer: Weighted, input_shape: tuple[int, ...], device: torch.device) -> Edges:
+        """Copies on a device, for a layer with an input of that shape."""
+
+        def put(array: Int8Array | BoolArray) -> torch.Tensor:
+            return torch.tensor(edges_of(array), device=device)
+
+        weights = put(self.weights)
+        values = weights if self.scores is None else put(self.scores)
+        effective = weights if self.scores is None else torch.empty_like(weights)
+        scored = None if self.scored is None else put(self.scored)
+        edges = Edges(weights, values, effective, scored, self.theta, pixels_of(layer, input_shape, device))
+        edges.prune()
+        return edges

@@ -5,20 +5,22 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import torch
+from torch.nn import functional
 
 from priot_hil.reference.network import Conv2d, Flatten, Layer, Linear, MaxPool2d, Relu, output_shape
 from priot_hil.reference.run import Shifts
 
-from . import layers as kernels
 from .arithmetic import requantize, requantize_shift
-from .products import Products
+from .edges import Edges
+from .kernels import Kernels, windows_of
+from .layouts import channels_first, channels_last
 
 
 class Requantized(NamedTuple):
-    """An accumulator as int8 values, one sample or several.
+    """Accumulators of n samples as int8 values.
 
     Attributes:
-        values: In the dtype of the products.
+        values: int8, (n, *shape).
         shifts: Used for each sample.
         largest: max |accumulator| of each sample; empty where the shift was given.
     """
@@ -30,12 +32,12 @@ class Requantized(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Forward:
-    """What a forward pass of n samples leaves behind.
+    """What a forward pass of n samples leaves behind; all tensors have their channels last.
 
     Attributes:
-        inputs: (n, *shape), the input of each layer, and behind them the output of the last one.
-        windows: By layer with weights: what its gradient needs.
-        places: By pool: where its maxima stand.
+        inputs: int8, (n, *shape): the input of each layer, and behind them the output of the last one.
+        windows: int8, by layer with weights: what its gradient needs.
+        places: By pool: where its maxima stand, flat indices into a plane, channels first.
         requantized: By layer with weights: its output.
     """
 
@@ -46,11 +48,11 @@ class Forward:
 
 
 class Arrived(NamedTuple):
-    """An error at a layer of the chain, on its way back.
+    """An error at a layer of the chain, on its way back; all tensors have their channels last.
 
     Attributes:
         layer: Its index.
-        error: (*shape), at its output.
+        error: int8, (1, *shape), at its output.
         passed: The error to its input, where it has weights and passes one on.
     """
 
@@ -60,49 +62,51 @@ class Arrived(NamedTuple):
 
 
 def forward(
-    products: Products,
+    kernels: Kernels,
     layers: Sequence[Layer],
-    weights: Mapping[int, torch.Tensor],
+    edges: Mapping[int, Edges],
     images: torch.Tensor,
     scales: Mapping[int, Shifts] | None,
 ) -> Forward:
     """Run all layers.
 
     Args:
-        products: How to multiply.
+        kernels: Of the layers with weights.
         layers: A legal chain.
-        weights: (out, fan-in) by layer with weights, the effective ones.
-        images: (n, *input shape).
+        edges: By layer with weights.
+        images: int8, (n, *input shape), channels first.
         scales: Static shifts, or None for dynamic ones, which are each sample's own.
 
     Returns:
         Every tensor on the way.
     """
-    trace = Forward([images])
-    x = images
+    x = channels_last(images)
+    trace = Forward([x])
     for i, layer in enumerate(layers):
         match layer:
             case Conv2d() | Linear():
-                trace.windows[i] = kernels.windows_of(layer, x)
-                shape = output_shape(layer, tuple(x.shape[1:]), f"{layer}")
-                accumulator = kernels.forward(products, weights[i], trace.windows[i], shape)
-                shift = None if scales is None else scales[i].forward
-                trace.requantized[i] = _requantized(products, accumulator, shift)
+                trace.windows[i] = windows_of(edges[i], x)
+                accumulator = kernels.forward(edges[i], trace.windows[i])
+                shape = output_shape(layer, tuple(channels_first(x).shape[1:]), f"{layer}")
+                accumulator = accumulator.view(-1, *shape[1:], shape[0])
+                trace.requantized[i] = _requantized(accumulator, None if scales is None else scales[i].forward)
                 x = trace.requantized[i].values
             case Relu():
                 x = x.clamp(min=0)
-            case MaxPool2d():
-                x, trace.places[i] = kernels.maxpool2d_forward(layer, x)
+            case MaxPool2d(size):
+                # Which of equal maxima is found is the first one, as the scan runs in row-major order.
+                maxima, trace.places[i] = functional.max_pool2d(channels_first(x).float(), size, return_indices=True)
+                x = channels_last(maxima.to(torch.int8))
             case Flatten():
-                x = x.flatten(1)
+                x = channels_first(x).flatten(1)
         trace.inputs.append(x)
     return trace
 
 
 def backward(
-    products: Products,
+    kernels: Kernels,
     layers: Sequence[Layer],
-    weights: Mapping[int, torch.Tensor],
+    edges: Mapping[int, Edges],
     passed: Forward,
     error: torch.Tensor,
     scales: Mapping[int, Shifts] | None,
@@ -111,45 +115,53 @@ def backward(
     """Run the error of a single sample back from the last layer.
 
     Args:
-        products: How to multiply.
+        kernels: Of the layers with weights.
         layers: The chain of the forward pass.
-        weights: Its effective weights. Those of a layer are not looked at any more once it was yielded, so that they
-            may change.
-        passed: What it left behind.
-        error: (classes,), at the output of the last layer.
+        edges: By layer with weights. Those of a layer are not looked at any more once it was yielded, so that they may
+            change.
+        passed: What the forward pass left behind.
+        error: int8, (1, *shape), at the output of the last layer, channels first.
         scales: Static shifts, or None for dynamic ones.
         last: Index of the layer with weights where the error ends; -1 lets it through to the input of the first layer.
 
     Yields:
         Each layer that the error reaches, from the last one.
     """
+    error = channels_last(error)
     for i in range(len(layers) - 1, max(last, 0) - 1, -1):
-        layer, shape = layers[i], tuple(passed.inputs[i].shape[1:])
-        arrived, onward = error, None
+        layer, x, arrived, onward = layers[i], passed.inputs[i], error, None
         match layer:
             case Conv2d() | Linear() if i != last:
-                rows = error.reshape(error.shape[0], -1)
-                accumulator = kernels.input_error(products, layer, weights[i], rows, shape)
-                onward = _requantized(products, accumulator[None], None if scales is None else scales[i].backward)
-                error = onward.values[0]
+                pixels = x[0].numel() // x.shape[-1]
+                accumulator = kernels.input_error(edges[i], rows_of(error), pixels).view(x.shape)
+                onward = _requantized(accumulator, None if scales is None else scales[i].backward)
+                error = onward.values
             case Relu():
-                error = error * (passed.inputs[i][0] > 0)
+                error = error * (x > 0)
             case MaxPool2d():
-                error = kernels.maxpool2d_input_error(error, passed.places[i][0], shape)
+                shape = channels_first(x).shape
+                planes = torch.zeros(shape, dtype=torch.int8, device=x.device).flatten(2)
+                planes.scatter_(2, passed.places[i].flatten(2), channels_first(error).flatten(2))
+                error = channels_last(planes.view(shape))
             case Flatten():
-                error = error.view(shape)
+                error = channels_last(error.view(channels_first(x).shape))
         yield Arrived(i, arrived, onward)
 
 
-def _requantized(products: Products, accumulator: torch.Tensor, shift: int | None) -> Requantized:
+def rows_of(error: torch.Tensor) -> torch.Tensor:
+    """An error as the kernels take it: (positions, out), contiguous."""
+    return error.reshape(-1, error.shape[-1]).contiguous()
+
+
+def _requantized(accumulator: torch.Tensor, shift: int | None) -> Requantized:
     """Take accumulators to int8 values, by a given shift or by each sample's own."""
     count = accumulator.shape[0]
     if shift is not None:
-        return Requantized(requantize(accumulator, shift).to(products.dtype), [shift] * count, [])
+        return Requantized(requantize(accumulator, shift), [shift] * count, [])
     largest = [int(value) for value in accumulator.abs().flatten(1).amax(1).tolist()]
     shifts = [requantize_shift(value) for value in largest]
     if count == 1:
-        return Requantized(requantize(accumulator, shifts[0]).to(products.dtype), shifts, largest)
+        return Requantized(requantize(accumulator, shifts[0]), shifts, largest)
     each = torch.tensor(shifts, dtype=torch.float64, device=accumulator.device)
     by_sample = each.view(count, *[1] * (accumulator.ndim - 1))
-    return Requantized(requantize(accumulator, by_sample).to(products.dtype), shifts, largest)
+    return Requantized(requantize(accumulator, by_sample), shifts, largest)

@@ -20,14 +20,14 @@ Matmul = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 @dataclass(frozen=True)
 class Products:
-    """Sums of products on one device.
+    """Sums of products of int8 values.
 
     No setting of torch that trades precision for speed changes them: TF32 and bfloat16 would round what is multiplied,
-    and have at least 8 significant bits where an int8 value without -128 has 7; autocast is switched off around every
-    use, see `engine.exactly`. On CUDA there is only float64, which has no such mode.
+    and have at least 8 significant bits where an int8 value without -128 needs 7; autocast is switched off around every
+    use (`engine.exactly`). On CUDA there is only float64, which has no such mode.
 
     Attributes:
-        dtype: Of both factors; their values are whole numbers in -127..127.
+        dtype: In which they are computed.
         limit: How many products one call of `matmul` may sum up.
         matmul: (m, k) @ (k, n).
     """
@@ -40,12 +40,13 @@ class Products:
         """The product of two matrices.
 
         Args:
-            left: `dtype`, (m, k).
-            right: `dtype`, (k, n).
+            left: int8, (m, k), -127..127.
+            right: int8, (k, n), -127..127.
 
         Returns:
             float64, (m, n), whole numbers.
         """
+        left, right = left.to(self.dtype), right.to(self.dtype)
         terms = left.shape[1]
         if terms <= self.limit:
             return self.matmul(left, right).double()
@@ -96,7 +97,7 @@ def are_exact(products: Products, device: torch.device) -> bool:
         extreme[0][:, terms // 2] = 126
         for a, b in ((left, right), extreme, (extreme[0], -extreme[1])):
             exact: npt.NDArray[np.int64] = a.astype(np.int64) @ b.astype(np.int64)
-            found = products(*(torch.from_numpy(part).to(device, products.dtype) for part in (a, b)))
+            found = products(*(torch.from_numpy(part).to(device) for part in (a, b)))
             if not np.array_equal(found.cpu().numpy(), exact):
                 return False
     return True

@@ -1,7 +1,6 @@
-/* What a whole layer learns from an error, for an engine on the host that has its passes from elsewhere. The gradient
- * of a row lasts until the row has learned, so that none is ever stored; rows without an error cost nothing. Rows are
- * independent: several threads may take some each. Defined by reference/layers.py (conv2d_gradient, linear_gradient)
- * and reference/methods.py. */
+/* Passes of a whole layer, for an engine on the host whose networks are too large for the kernels of a board. Errors
+ * are mostly 0 once a network has learned: on the way back, what meets a 0 is skipped. The gradient of a row lasts
+ * until the row has learned, so that none is ever stored. Defined by reference/layers.py and reference/methods.py. */
 #ifndef PRIOT_LAYER_H
 #define PRIOT_LAYER_H
 
@@ -9,32 +8,50 @@
 
 #include "priot_host.h"
 
+/* Channels lie last in all tensors: a column is tap * channels + channel. A linear layer has one position, one tap, and
+ * an input of one pixel. The bounds on sums are those of Network.check_overflow. */
 typedef struct {
-    const int8_t *errors;  /* [rows][positions] at the layer's output */
-    const int8_t *inputs;  /* [positions][columns] what each position of the output sees of the layer's input */
+    const int8_t *errors;  /* [positions][rows] at the layer's output */
+    const int8_t *inputs;  /* [positions][columns] what each position sees of the layer's input */
+    const int32_t *pixels; /* [positions][taps] which pixel of the input that is; of padding, the one behind the last */
     const int8_t *weights; /* [rows][columns] W, unmasked; NULL: NITI */
     const uint8_t *scored; /* [rows][columns] 1 where an edge is scored, else 0; NULL: all are */
     int8_t *values;        /* [rows][columns] what is learned: W (NITI) or S */
-    float *effective;      /* [rows][columns] the weights as the next pass sees them, kept up to date */
-    uint32_t positions;    /* 1 of a linear layer; 127 * 127 * positions <= INT32_MAX, 127 times that where W * G is */
-    uint32_t columns;      /* edges of a row */
-    int32_t theta;         /* an edge whose score is below it is pruned; NITI: not used */
+    int8_t *effective;     /* [rows][columns] the weights as a pass sees them; of NITI, the values themselves */
+    int32_t *accumulators; /* [positions][rows] forward writes them */
+    uint32_t rows;         /* output channels or features */
+    uint32_t positions;    /* of the output */
+    uint32_t taps;         /* of the kernel */
+    uint32_t channels;     /* of the input */
+    uint32_t pixels_in;    /* of the input */
+    uint32_t shift;        /* of the update, 0..31 */
+    int32_t theta;         /* a score below it prunes its edge; NITI: not used */
 } priot_layer;
 
-/* Updates rows first..last - 1 with shift 0..31. `gradient`: scratch, [columns]. */
-PRIOT_HOST_EXPORT void priot_layer_learn(const priot_layer *layer, uint32_t first, uint32_t last, uint32_t shift,
-                                         int32_t *gradient);
+/* Each works on a part, so that threads can share a layer. `own` is memory of the thread's own, of the size that is
+ * given; what is in it before does not matter. */
 
-/* max|G|, or max|W * G| over the scored edges, of rows first..last - 1, for dynamic shifts; changes nothing. */
-PRIOT_HOST_EXPORT uint32_t priot_layer_largest(const priot_layer *layer, uint32_t first, uint32_t last,
-                                               int32_t *gradient);
+/* accumulators of rows first..last - 1. */
+PRIOT_HOST_EXPORT void priot_layer_forward(const priot_layer *layer, uint32_t first, uint32_t last);
+
+/* What positions first..last - 1 add to the error of the input before its shift: own[columns..], [pixels +
+ * 1][channels], is set to it. own: [columns + (pixels + 1) * channels]. */
+PRIOT_HOST_EXPORT void priot_layer_input_error(const priot_layer *layer, uint32_t first, uint32_t last, int32_t *own);
+
+/* max|G|, or max|W * G| over the scored edges, of rows first..last - 1, for dynamic shifts. own: [columns]. */
+PRIOT_HOST_EXPORT uint32_t priot_layer_largest(const priot_layer *layer, uint32_t first, uint32_t last, int32_t *own);
+
+/* Updates rows first..last - 1. own: [columns]. */
+PRIOT_HOST_EXPORT void priot_layer_learn(const priot_layer *layer, uint32_t first, uint32_t last, int32_t *own);
 
 #if defined(__x86_64__)
-/* The same for processors with AVX2, several times as fast. The caller knows which processor this is. */
-PRIOT_HOST_EXPORT void priot_layer_learn_avx2(const priot_layer *layer, uint32_t first, uint32_t last, uint32_t shift,
-                                              int32_t *gradient);
+/* The same for processors with AVX2, several times as fast; which processor this is, the caller knows. */
+PRIOT_HOST_EXPORT void priot_layer_forward_avx2(const priot_layer *layer, uint32_t first, uint32_t last);
+PRIOT_HOST_EXPORT void priot_layer_input_error_avx2(const priot_layer *layer, uint32_t first, uint32_t last,
+                                                    int32_t *own);
 PRIOT_HOST_EXPORT uint32_t priot_layer_largest_avx2(const priot_layer *layer, uint32_t first, uint32_t last,
-                                                    int32_t *gradient);
+                                                    int32_t *own);
+PRIOT_HOST_EXPORT void priot_layer_learn_avx2(const priot_layer *layer, uint32_t first, uint32_t last, int32_t *own);
 #endif
 
 #endif
