@@ -44,7 +44,7 @@ KERNELS: dict[str, Callable[[], Kernels]] = {
 }
 # Large enough for a layer to be shared by threads.
 WIDE = Network(
-    (3, 9, 9), (Conv2d(3, 40, 3, 1, 1), Relu(), MaxPool2d(2), Conv2d(40, 200, 3, 2, 1), Flatten(), Linear(800, 260))
+    (3, 9, 9), (Conv2d(3, 40, 3, 1, 1), Relu(), MaxPool2d(2), Conv2d(40, 600, 3, 2, 1), Flatten(), Linear(2400, 100))
 )
 
 
@@ -92,6 +92,7 @@ def wide_run(make_run: MakeRun, kind: MethodKind) -> Run:
         scales = {i: Shifts(11, 0 if i == first else 10, 12 if kind.learns_scores else 6) for i in WIDE.weighted}
     state = replace(run.state, values=values, scored=scored, scales=scales)
     images = draw.integers(-127, 128, (3, *WIDE.input_shape), dtype=np.int8)
+    images[-1] //= 16  # which needs other shifts than those before
     return Run(model, run.method, state, images, draw.integers(0, WIDE.classes, 3))
 
 
@@ -107,6 +108,8 @@ def expect_steps(engine: TorchEngine, run: Run) -> None:
     for either in (engine, reference):
         either.load_data(run.images, run.labels, run.images, run.labels)
     assert engine.evaluate() == reference.evaluate()
+    for i in network.weighted:  # of the last sample, beside others with shifts of their own
+        assert np.array_equal(engine.tensor(f"{i}.output"), reference.tensor(f"{i}.output"))
     assert engine.state_crc() == reference.state_crc()
 
 
@@ -127,6 +130,7 @@ def test_roundings_are_the_reference_s() -> None:
 
 WRONG = {
     "sums that are too long": replace(FLOAT32, limit=2048),
+    "sums a little too long": replace(FLOAT32, limit=1048),
     "results in bfloat16": replace(FLOAT32, matmul=lambda a, b: (a @ b).bfloat16().float()),
     "sums in half precision": replace(FLOAT32, matmul=lambda a, b: (a.half() @ b.half()).float()),
     "the last bit lost": replace(FLOAT32, matmul=lambda a, b: ((a @ b) / 2).round() * 2),
