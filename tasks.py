@@ -1,12 +1,11 @@
 """Tasks: `./run invoke --list`. Each parses its options, calls one function, and turns a refusal into one sentence."""
 
-import subprocess
 from pathlib import Path
 from typing import Any
 
-from invoke import Context, Exit, task
+from invoke import Context, task
 
-from priot_hil.harness.command_line import CHECK_FAILED, INTERRUPTED, command, refuse_unknown_options
+from priot_hil.harness.command_line import CHECK_FAILED, command, refuse_unknown_options
 from priot_hil.reference.errors import InputError
 
 refuse_unknown_options()
@@ -14,25 +13,28 @@ refuse_unknown_options()
 
 @task(
     help={
-        "table": "the table: accuracy, confirmation or cost",
+        "table": "accuracy, confirmation, cost, sensitivity or all",
         "quick": "the short form: one seed and few epochs, or few steps",
         "device": "engine of all runs: host, emulator, reference; cost: a board that counts too",
         "out": "folder of the results (default: results/TABLE)",
         "published": "TOML file of published accuracies: the differences, cell by cell",
+        "scheduler": "address of a Dask scheduler whose workers perform the runs (docs/scale.md)",
     }
 )
 @command
 def reproduce(
-    _: Context, table: str = "accuracy", quick: bool = False, device: str = "host", out: str = "", published: str = ""
-) -> None:
+    _: Context,
+    table: str = "accuracy",
+    quick: bool = False,
+    device: str = "host",
+    out: str = "",
+    published: str = "",
+    scheduler: str = "",
+) -> int:
     """Reproduce a published table; interrupted, it goes on where it stopped."""
-    from priot_hil.reproductions.any_table import reproduce as reproduce_table
+    from priot_hil.reproductions.any_table import status_of
 
-    try:
-        letter = Path(published) if published else None
-        reproduce_table(table, quick=quick, device=device, out=Path(out) if out else None, published=letter)
-    except KeyboardInterrupt:
-        raise Exit(code=INTERRUPTED) from None  # it has said itself how to go on
+    return status_of(table, out, published, scheduler, quick=quick, device=device)
 
 
 @task(
@@ -390,11 +392,9 @@ def protocol(_: Context) -> None:
 
 
 @task
+@command
 def lint(_: Context) -> None:
     """Check style and types: PRIOT_EXTRAS=dev ./run invoke lint."""
-    sources = [str(path) for folder in ("firmware", "harness", "tests") for path in Path(folder).rglob("*.[ch]")]
-    generated = {"firmware/link/priot_protocol.h", "firmware/engine/priot_status.h"}
-    format_c = ["clang-format", "--dry-run", "-Werror", *sorted(set(sources) - generated)]
-    for check in (["ruff", "check", "."], ["ruff", "format", "--check", "."], format_c, ["mypy"]):
-        if status := subprocess.run(check, check=False).returncode:
-            raise Exit(f"error: {check[0]} found something; see above.", status)
+    from priot_hil.harness.lint import lint as check
+
+    check()

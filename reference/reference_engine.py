@@ -1,13 +1,14 @@
 """The reference as an engine: every other engine is compared with this one."""
 
 import zlib
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 
 from .arithmetic import update_shift
-from .checks import Int8Array, check_range, check_tensor
+from .checks import Int8Array, Int32Array, check_range, check_tensor
 from .engine import Epoch, KernelCase, KernelResult, Observation, Step
 from .errors import InputError, NotReady
 from .kernel import run_kernel
@@ -31,11 +32,15 @@ class ReferenceEngine:
     values that the update changed, the shifts used as ``"<i>.forward_shift"``, ``"<i>.backward_shift"`` and
     ``"<i>.gradient_shift"`` (0-d), per layer ``"layer<j>.output"`` and ``"layer<j>.error"``, the error that arrives at
     that layer's output, and ``"probability_error"``, the loss error before it is rounded.
+
+    Args:
+        update: The step that learning takes against a gradient; another one than the semantics' serves studies of them.
     """
 
     name = "reference"
 
-    def __init__(self) -> None:
+    def __init__(self, update: Callable[[Int32Array, int], Int8Array] = update_of) -> None:
+        self._update = update
         self._run: tuple[Model, Method, State] | None = None
         self._data: tuple[Int8Array, Labels, Int8Array, Labels] | None = None
         self._trace: dict[str, Tensor] = {}
@@ -131,7 +136,7 @@ class ReferenceEngine:
         model, method, state = self._loaded()
         values = dict(state.values)
         for i, used in shifts.items():
-            update = update_of(self._trace[self._learned(i)], used.gradient)
+            update = self._update(self._trace[self._learned(i)], used.gradient)
             self._trace[f"{i}.update"], self._trace[f"{i}.before"] = update, values[i]
             values[i] = apply_update(values[i], update)
         self._run = model, method, State(values, state.rng, state.scales, state.scored)

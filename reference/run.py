@@ -102,6 +102,7 @@ def initial_state(
     scales: Mapping[int, Shifts] | None = None,
     percent: int = 10,
     selection: Selection = Selection.RANDOM,
+    deviation: int = SCORE_DEVIATION,
 ) -> State:
     """The state a run starts from: W for NITI, drawn scores for PRIOT, and a drawn or chosen selection for PRIOT-S.
 
@@ -112,6 +113,7 @@ def initial_state(
         scales: Calibrated shifts, or None.
         percent: 0..100, the share of each layer's edges that PRIOT-S scores.
         selection: How PRIOT-S chooses them.
+        deviation: 0 or more, the standard deviation of the drawn scores.
 
     Returns:
         A state of its own arrays.
@@ -127,7 +129,7 @@ def initial_state(
     draws = stream(seed, "scores")
     scores: dict[int, Int8Array] = {}
     for i in weighted:
-        drawn = np.rint(draws.normal(0, SCORE_DEVIATION, model.weights[i].shape))
+        drawn = np.rint(draws.normal(0, deviation, model.weights[i].shape))
         scores[i] = np.clip(drawn, -127, 127).astype(np.int8)
     if method.kind is MethodKind.PRIOT:
         return State(scores, rng, scales)

@@ -33,12 +33,13 @@ def calibration_run(method: Method, state: State) -> tuple[Method, State]:
     return method, State(state.values, run_rng(0), None, state.scored)
 
 
-def calibration_order(seed: int, count: int) -> npt.NDArray[np.int64]:
-    """The samples that calibrate a run: the first min(1000, count) of the stream *calibration*.
+def calibration_order(seed: int, count: int, samples: int = CALIBRATION_SAMPLES) -> npt.NDArray[np.int64]:
+    """The samples that calibrate a run: the first min(samples, count) of the stream *calibration*.
 
     Args:
         seed: 0..2**32-1, the run's.
         count: Number of samples of the pre-training set, 1 or more.
+        samples: How many to take, 1 or more.
 
     Returns:
         int64 indices.
@@ -47,18 +48,26 @@ def calibration_order(seed: int, count: int) -> npt.NDArray[np.int64]:
         InputError: A number is out of range.
     """
     check_range("number of samples", count, 1, 2**32 - 1)
-    return stream(seed, "calibration").permutation(count)[:CALIBRATION_SAMPLES]
+    check_range("number of calibration samples", samples, 1, 2**32 - 1)
+    return stream(seed, "calibration").permutation(count)[:samples]
 
 
-def calibrate(engine: Engine, images: Int8Array, labels: Sequence[int] | npt.NDArray[np.integer]) -> dict[int, Shifts]:
+def calibrate(
+    engine: Engine,
+    images: Int8Array,
+    labels: Sequence[int] | npt.NDArray[np.integer],
+    zeros_count: bool = False,
+) -> dict[int, Shifts]:
     """Observe every sample and take each layer's most frequent shifts.
 
     All-zero tensors do not count: on a well-trained network most errors are zero, and would drive every shift to 0.
+    That can be seen with `zeros_count`.
 
     Args:
         engine: Loaded with a `calibration_run`.
         images: int8, (n, *input shape), n >= 1.
         labels: (n,), 0..K-1.
+        zeros_count: Count an all-zero tensor after all, with the shift 0 that the dynamic step has for it.
 
     Returns:
         The static shifts by layer; 0, 0 and 31, the smallest updates there are, where nothing was counted.
@@ -71,12 +80,16 @@ def calibrate(engine: Engine, images: Int8Array, labels: Sequence[int] | npt.NDA
         raise InputError.about(
             "calibration", expected="as many labels as images", got=got, do="give one or more of both"
         )
+
+    def counted(shifts: Iterable[int | None]) -> list[int]:
+        return [shift or 0 for shift in shifts if shift is not None or zeros_count]
+
     seen = [engine.observe(image, int(label)) for image, label in zip(images, labels, strict=True)]
     return {
         i: Shifts(
-            _mode((one[i].forward for one in seen), 0),
-            _mode((one[i].backward for one in seen), 0),
-            _mode((one[i].gradient for one in seen), MAX_SHIFT),
+            _mode(counted(one[i].forward for one in seen), 0),
+            _mode(counted(one[i].backward for one in seen), 0),
+            _mode(counted(one[i].gradient for one in seen), MAX_SHIFT),
         )
         for i in seen[0]
     }
@@ -95,7 +108,7 @@ def logit_exponent(model: Model, forward_shifts: Mapping[int, int]) -> int:
     return model.input_exponent + sum(model.weight_exponents[i] + forward_shifts[i] for i in model.network.weighted)
 
 
-def _mode(shifts: Iterable[int | None], nothing: int) -> int:
+def _mode(shifts: Sequence[int], nothing: int) -> int:
     """The most frequent shift, the larger of equals; `nothing` if none was counted."""
-    counts = Counter(shift for shift in shifts if shift is not None)
+    counts = Counter(shifts)
     return max(counts, key=lambda shift: (counts[shift], shift), default=nothing)

@@ -7,7 +7,7 @@ from .checks import check_range
 from .errors import InputError
 
 # 3 is taken by the order of an epoch, which has the epoch as a third number.
-STREAMS = {"data": 0, "scores": 1, "selection": 2, "calibration": 4}
+STREAMS = {"data": 0, "scores": 1, "selection": 2, "calibration": 4, "validation": 5}
 ORDER = 3
 
 
@@ -25,7 +25,7 @@ def stream(seed: int, name: str) -> np.random.Generator:
 
     Args:
         seed: 0..2**32-1.
-        name: ``"data"``, ``"scores"``, ``"selection"`` or ``"calibration"``.
+        name: ``"data"``, ``"scores"``, ``"selection"``, ``"calibration"`` or ``"validation"``.
 
     Returns:
         A generator that nothing else draws from.

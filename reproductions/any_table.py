@@ -1,12 +1,19 @@
-"""`reproduce --table NAME`: whichever table it is."""
+"""`reproduce --table NAME`: whichever table it is, or all of them."""
 
 from pathlib import Path
+from typing import Any
 
+from priot_hil.harness.command_line import INTERRUPTED
 from priot_hil.reference.errors import InputError
 
 from . import runner
 from .cost import make as cost
 from .cost.setting import TABLE as COST
+from .experiment import tables
+
+ACCURACY = "accuracy"
+ALL = "all"
+FIRST = (ACCURACY, COST)  # what most people wait for
 
 
 def reproduce(
@@ -16,17 +23,58 @@ def reproduce(
     device: str = runner.HOST,
     out: Path | None = None,
     published: Path | None = None,
+    scheduler: str | None = None,
 ) -> None:
-    """Make a table: see the functions that make them.
+    """Make a table, or all one after the other: see the functions that make them.
+
+    Args:
+        table: Its name, or "all".
+        quick: The short form.
+        device: See the functions that make them.
+        out: Folder of the results; of all tables, the folder that holds one for each.
+        published: A file of published accuracies.
+        scheduler: Address of a Dask scheduler whose workers perform the runs.
 
     Raises:
-        InputError: There is no such table, published accuracies are given for one that has none, or what makes it
-            refuses.
+        InputError: There is no such table, published accuracies or a scheduler are given for one that has no use for
+            them, or what makes it refuses.
+        KeyboardInterrupt: Ctrl-C; the same command goes on where it stopped.
     """
-    if table != COST:
-        runner.reproduce(table, quick=quick, device=device, out=out, published=published)
-        return
-    if published is not None:
-        do = "leave it out: no published costs could be read"
-        raise InputError.about("published", expected="none with the table of costs", got=str(published), do=do)
-    cost.reproduce(table, quick=quick, device=device, out=out)
+    if table == ALL:
+        for name in in_order(tables()):
+            letter = published if name == ACCURACY else None
+            workers = None if name == COST else scheduler
+            folder = None if out is None else out / name
+            reproduce(name, quick=quick, device=device, out=folder, published=letter, scheduler=workers)
+    elif table == COST:
+        if published is not None:
+            do = "leave it out: no published costs could be read"
+            raise InputError.about("published", expected="none with the table of costs", got=str(published), do=do)
+        if scheduler is not None:
+            expected, do = "none with the table of costs", "leave it out: they are measured here"
+            raise InputError.about("scheduler", expected=expected, got=repr(scheduler), do=do)
+        cost.reproduce(table, quick=quick, device=device, out=out)
+    elif table in tables():
+        runner.reproduce(table, quick=quick, device=device, out=out, published=published, scheduler=scheduler)
+    else:
+        known = ", ".join([*in_order(tables()), ALL])
+        raise InputError.about("table", expected=f"one of {known}", got=repr(table), do="name one of them")
+
+
+def status_of(table: str, out: str, published: str, scheduler: str, **options: Any) -> int:
+    """Make a table from what a command line says, where an empty text says nothing.
+
+    Returns:
+        The exit status; whatever was interrupted has said itself how to go on.
+    """
+    folder, letter = (Path(text) if text else None for text in (out, published))
+    try:
+        reproduce(table, out=folder, published=letter, scheduler=scheduler or None, **options)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    return 0
+
+
+def in_order(names: list[str]) -> list[str]:
+    """The tables in the order in which they are made."""
+    return [*FIRST, *(name for name in names if name not in FIRST)]

@@ -23,13 +23,12 @@ from priot_hil.reference.engine import DatasetEngine, KernelCase
 from priot_hil.reference.run import State
 from priot_hil.reference.streams import order
 
-from .checkpoint import COMMITTED, committed_sums
-from .data import TransferTask, transfer_task
+from .checkpoint import committed_models, sums_by_pretraining
+from .data import TransferTask, load_mnist, transfer_task
 from .experiment import read_experiment
 from .performance import Material, first_state
 from .plan import Run, plan
-from .runner import RESULTS, load_cached_mnist
-from .workers import MaterialLoader
+from .runner import RESULTS
 
 ENGINES = {"reference": 64, "host": 1024, "emulator": 256}  # and the steps that are timed on each
 COSTED = ("static NITI", "PRIOT", "PRIOT-S 10 % random")
@@ -75,10 +74,9 @@ class Bed:
 
     def __init__(self) -> None:
         self.experiment = read_experiment("accuracy")
-        name = f"{self.experiment.network}_{self.experiment.pretraining}.npz"
-        loader = MaterialLoader(load_cached_mnist, COMMITTED / name, committed_sums()[name])
-        self.material: Material = loader.load()
-        runs = plan(self.experiment, "host", None, loader.sha256, "")
+        network, pretrainings = self.experiment.network, self.experiment.pretrainings
+        self.material = Material(load_mnist(), committed_models(network, pretrainings))
+        runs = plan(self.experiment, "host", None, sums_by_pretraining(network, pretrainings), "")
         seed, angle = self.experiment.seeds[0], self.experiment.angles[0]
         self.runs: dict[str, Run] = {run.row.name: run for run in runs if (run.seed, run.angle) == (seed, angle)}
         samples = self.experiment.train_samples, self.experiment.test_samples
@@ -88,7 +86,7 @@ class Bed:
     def load(self, engine: DatasetEngine, row: str) -> None:
         """Load a row's run and the transfer set."""
         state: State = first_state(self.runs[row], self.material, self.host)
-        engine.load(self.material.model, self.runs[row].method, state)
+        engine.load(self.material.model(self.runs[row]), self.runs[row].method, state)
         train, test = self.task.train, self.task.test
         engine.load_data(train.images, train.labels, test.images, test.labels)
 

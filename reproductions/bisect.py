@@ -14,8 +14,8 @@ from priot_hil.reference.checks import check_range
 from priot_hil.reference.errors import InputError
 from priot_hil.reference.streams import order
 
-from .checkpoint import committed_checkpoint, committed_sums
-from .data import load_mnist, transfer_task
+from .checkpoint import committed_models, sums_by_pretraining
+from .data import load_mnist
 from .experiment import read_experiment
 from .performance import HOST, Material, first_state
 from .plan import Run, code_fingerprint, plan
@@ -64,9 +64,9 @@ def bisect(
     if device == against:
         do = "name two engines"
         raise InputError.about("engines to compare", expected="two", got=f"{device} and {against}", do=do)
-    material = Material(load_mnist(say=tell), committed_checkpoint(experiment.network, experiment.pretraining).model)
-    sha256 = committed_sums()[f"{experiment.network}_{experiment.pretraining}.npz"]
-    (run,) = plan(experiment, device, None, sha256, code_fingerprint())
+    material = Material(load_mnist(say=tell), committed_models(experiment.network, experiment.pretrainings))
+    sums = sums_by_pretraining(experiment.network, experiment.pretrainings)
+    (run,) = plan(experiment, device, None, sums, code_fingerprint())
     engines = [open_engine(name) for name in (device, against)]
     try:
         started = time.monotonic()
@@ -83,11 +83,11 @@ def bisect(
 
 def long_run_of(run: Run, material: Material) -> LongRun:
     """A run of a table with all that decides it; its scales are calibrated on the host's engine."""
-    task = transfer_task(material.mnist, run.angle, run.seed, run.train_samples, run.test_samples)
+    task = material.task(run)
     state = first_state(run, material, open_engine(HOST))
     orders = [order(run.seed, epoch, run.train_samples) for epoch in range(run.epochs)]
     train, test = task.train, task.test
-    return LongRun(material.model, run.method, state, train.images, train.labels, orders, test.images, test.labels)
+    return LongRun(material.model(run), run.method, state, train.images, train.labels, orders, test.images, test.labels)
 
 
 def report(found: Found | None, run: Run, device: str, out: Path) -> str:

@@ -43,10 +43,10 @@ def give_data(
     seed = experiment.seeds[0] if seed is None else seed
     angle = experiment.angles[0] if angle is None else angle
     task = transfer_task(load_mnist(say=say), angle, seed, experiment.train_samples, experiment.test_samples)
-    model = committed_checkpoint(experiment.network, experiment.pretraining).model
+    model = committed_checkpoint(experiment.network, experiment.setting.pretraining).model
     engine = open_port(name, options)
     try:
-        engine.load(model, Method(MethodKind.NITI_DYNAMIC, experiment.mu), State(model.weights, run_rng(seed)))
+        engine.load(model, Method(MethodKind.NITI_DYNAMIC, experiment.setting.mu), State(model.weights, run_rng(seed)))
         engine.load_data(task.train.images, task.train.labels, task.test.images, task.test.labels)
         found = DatasetResponse.unpack(engine.device.command(CommandCode.DATASET, budget=CHECK_SECONDS))
     finally:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -103,6 +104,21 @@ def committed_checkpoint(network_name: str, pretraining: str, folder: Path = COM
         expected = f"one of {', '.join(sorted(sums))}"
         raise InputError.about("checkpoint", expected=expected, got=name, do="choose another network or pre-training")
     return read_checkpoint(folder / name, sums[name])
+
+
+def committed_models(network_name: str, pretrainings: Iterable[str]) -> dict[str, Model]:
+    """The authoritative models of a network by their pre-training; see `committed_checkpoint`."""
+    return {pretraining: committed_checkpoint(network_name, pretraining).model for pretraining in pretrainings}
+
+
+def sums_by_pretraining(network_name: str, pretrainings: Iterable[str]) -> dict[str, str]:
+    """The SHA-256 of the committed checkpoints of a network.
+
+    Raises:
+        KeyError: There is no such checkpoint; `committed_models` refuses it with a sentence.
+    """
+    sums = committed_sums()
+    return {pretraining: sums[f"{network_name}_{pretraining}.npz"] for pretraining in pretrainings}
 
 
 def committed_sums(folder: Path = COMMITTED) -> dict[str, str]:

@@ -7,37 +7,18 @@ from pathlib import Path
 from typing import Any
 
 from priot_hil.reference.errors import InputError
-from priot_hil.reference.kinds import LossRounding, MethodKind, Selection
-from priot_hil.reference.run import Method
 
 from .claims import Claim, Rule, read_claims
 from .fields import Fields
 from .networks import network
+from .row import Row, take_row
+from .setting import Setting, take_setting
+from .split import Split
+from .study import Study, take_study
 
 FORMAT = "priot-experiment/1"
 FOLDER = Path(__file__).resolve().parent / "experiments"
 DO = "correct the experiment file"
-
-
-@dataclass(frozen=True)
-class Row:
-    """A row of the table: one method with its parameters.
-
-    Attributes:
-        name: What the table calls it.
-        kind: The method.
-        trains: False for the model as it is before transfer.
-        theta: The pruning threshold, None for NITI.
-        percent: Share of each layer's edges that PRIOT-S scores, else None.
-        selection: How PRIOT-S chooses them, else None.
-    """
-
-    name: str
-    kind: MethodKind
-    trains: bool = True
-    theta: int | None = None
-    percent: int | None = None
-    selection: Selection | None = None
 
 
 @dataclass(frozen=True)
@@ -49,9 +30,8 @@ class Experiment:
         title: What the table shows.
         note: A word on how the setting was chosen.
         network: Name of the network.
-        pretraining: Which of its checkpoints.
-        loss_rounding: Of all rows.
-        mu: Of all rows.
+        setting: Of all rows that say nothing else.
+        split: Where the images that a run is judged by are drawn from.
         train_samples: Training images a run.
         test_samples: Test images a run.
         angles: Degrees, the columns.
@@ -62,6 +42,7 @@ class Experiment:
         quick: Whether this is the short form.
         rule: How claims are judged; None where there are none.
         claims: The published claims that the table is held against.
+        study: What is varied, where the table is a study: its rows are made from it.
         sources: The files that say all this, by name; a second one is the table's that the first builds on.
     """
 
@@ -69,9 +50,8 @@ class Experiment:
     title: str
     note: str
     network: str
-    pretraining: str
-    loss_rounding: LossRounding
-    mu: int
+    setting: Setting
+    split: Split
     train_samples: int
     test_samples: int
     angles: tuple[int, ...]
@@ -84,15 +64,17 @@ class Experiment:
     quick: bool = False
     rule: Rule | None = None
     claims: tuple[Claim, ...] = ()
+    study: Study | None = None
     sources: tuple[tuple[str, str], ...] = ()
 
     def shortened(self) -> "Experiment":
         """The `--quick` form: fewer seeds and epochs, all else the same."""
         return replace(self, seeds=self.quick_seeds, epochs=self.quick_epochs, quick=True)
 
-    def method(self, row: Row) -> Method:
-        """The method of a row at this experiment's setting."""
-        return Method(row.kind, self.mu, row.theta, self.loss_rounding)
+    @property
+    def pretrainings(self) -> list[str]:
+        """The checkpoints that the rows start from, each once."""
+        return list(dict.fromkeys(row.setting.pretraining for row in self.rows))
 
     def epochs_of(self, row: Row) -> int:
         """How many epochs a row trains; 0 before transfer."""
@@ -171,26 +153,28 @@ def _experiment(table: str, content: dict[str, Any]) -> Experiment:
         raise InputError.about("format", expected=FORMAT, got=repr(found), do=DO)
     quick = Fields("quick", fields.take("quick", dict), DO)
     baseline = Fields("baseline", fields.take("baseline", dict), DO)
+    setting = take_setting(fields)
+    rows = tuple(take_row(row, setting) for row in fields.take("rows", list))
     experiment = Experiment(
         table=table,
         title=fields.take("title", str),
         note=fields.take("note", str).strip(),
         network=fields.take("network", str),
-        pretraining=fields.take("pretraining", str),
-        loss_rounding=fields.choice("loss_rounding", LossRounding),
-        mu=fields.number("mu", 0, 7),
+        setting=setting,
+        split=fields.choice("split", Split) if "split" in fields else Split.TEST,
         train_samples=fields.number("train_samples", 1, 60000),
         test_samples=fields.number("test_samples", 1, 10000),
         angles=fields.numbers("angles", -360, 360),
         seeds=fields.numbers("seeds", 0, 2**32 - 1),
         epochs=fields.number("epochs", 1, 1000),
         baseline=baseline.take("row", str),
-        rows=tuple(_row(row) for row in fields.take("rows", list)),
+        rows=rows,
         quick_seeds=quick.numbers("seeds", 0, 2**32 - 1),
         quick_epochs=quick.number("epochs", 1, 1000),
     )
     network(experiment.network)
-    names = [row.name for row in experiment.rows]
+    study = take_study(fields, rows)
+    names = [row.name for row in rows]
     if len(set(names)) != len(names) or not names:
         raise InputError.about("rows", expected="one or more with names of their own", got=names, do=DO)
     if experiment.baseline not in names:
@@ -198,18 +182,7 @@ def _experiment(table: str, content: dict[str, Any]) -> Experiment:
     rule, claims = read_claims(fields, names)
     for part in (fields, quick, baseline):
         part.check_nothing_left()
+    if study is not None:
+        # Claims are about the rows of the table that the study builds on.
+        return replace(experiment, study=study, rows=study.rows())
     return replace(experiment, rule=rule, claims=claims)
-
-
-def _row(content: Any) -> Row:
-    if not isinstance(content, dict):
-        raise InputError.about("rows", expected="tables", got=repr(content), do=DO)
-    fields = Fields(f"row {content.get('name', '?')!r}", content, DO)
-    name, kind = fields.take("name", str), fields.choice("method", MethodKind)
-    theta = fields.number("theta", -127, 127) if kind.learns_scores else None
-    is_priot_s = kind is MethodKind.PRIOT_S
-    percent = fields.number("percent", 0, 100) if is_priot_s else None
-    selection = fields.choice("selection", Selection) if is_priot_s else None
-    trains = fields.take("trains", bool) if "trains" in content else True
-    fields.check_nothing_left()
-    return Row(name, kind, trains, theta, percent, selection)

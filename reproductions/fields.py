@@ -23,6 +23,11 @@ T = TypeVar("T")
 E = TypeVar("E", bound=StrEnum)
 
 
+def plain(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values as a file has them: members of enumerations as their texts."""
+    return {name: value.value if isinstance(value, StrEnum) else value for name, value in values.items()}
+
+
 class Fields:
     """A table of a file, whose keys are taken one by one so that what is left over is unknown.
 

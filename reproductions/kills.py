@@ -23,7 +23,7 @@ from priot_hil.harness.transports.process import ProcessTransport
 from priot_hil.reference.engine import DatasetEngine
 from priot_hil.reference.errors import InputError
 
-from .checkpoint import committed_checkpoint
+from .checkpoint import committed_models
 from .data import Mnist
 from .experiment import read_experiment
 from .performance import Material
@@ -202,7 +202,7 @@ def drawn_material(seed: int) -> Material:
         return draws.integers(0, 10, count, np.uint8)
 
     mnist = Mnist(images(2 * TRAIN), labels(2 * TRAIN), images(2 * TEST), labels(2 * TEST))
-    return Material(mnist, committed_checkpoint("tiny_cnn", "float").model)
+    return Material(mnist, committed_models("tiny_cnn", ["float"]))
 
 
 def drawn_runs(seed: int) -> list[Run]:
@@ -210,7 +210,7 @@ def drawn_runs(seed: int) -> list[Run]:
     full = read_experiment("accuracy")
     rows = tuple(row for row in full.rows if row.name in ROWS)
     short = replace(full, rows=rows, train_samples=TRAIN, test_samples=TEST, angles=(30,), seeds=(seed,), epochs=EPOCHS)
-    return plan(short, BOARD, None, "drawn images", "this code")
+    return plan(short, BOARD, None, {"float": "drawn images"}, "this code")
 
 
 def kills(count: int, seed: int, how: str, console: Console) -> int:

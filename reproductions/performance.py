@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +18,12 @@ from priot_hil.reference.run import Method, Model, State, initial_state
 from priot_hil.reference.scales import calibrate, calibration_order, calibration_run
 from priot_hil.reference.streams import order
 
-from .data import Mnist, TransferTask, samples, transfer_task
+from .data import Mnist, TransferTask, samples
 from .files import sha256
 from .plan import Run
 from .probe import PROBE_IMAGES, Counts, Probe
 from .records import DO, EpochRecord, RunRecord, keep, kept
+from .split import draw_task
 
 HOST, REFERENCE = "host", "reference"
 
@@ -37,15 +38,23 @@ class Material:
 
     Attributes:
         mnist: The data.
-        model: The model before transfer.
+        models: The models before transfer, by pre-training.
         made: What makes the results, see `provenance.made_by`; goes into each record.
         machine: Where; goes beside each record.
     """
 
     mnist: Mnist
-    model: Model
+    models: Mapping[str, Model]
     made: Mapping[str, Any] = field(default_factory=dict)
     machine: Mapping[str, Any] = field(default_factory=dict)
+
+    def task(self, run: Run) -> TransferTask:
+        """The samples that a run learns from and is judged by."""
+        return draw_task(self.mnist, run.split, run.angle, run.seed, run.train_samples, run.test_samples)
+
+    def model(self, run: Run) -> Model:
+        """The model that a run starts from."""
+        return self.models[run.row.setting.pretraining]
 
     @cached_property
     def data_sha256(self) -> dict[str, str]:
@@ -78,8 +87,7 @@ def perform(
         EnginesDiffer: The engines disagree on the state or on an accuracy.
         InputError: The run's file is damaged, or an engine refuses the run.
     """
-    model = material.model
-    task = transfer_task(material.mnist, run.angle, run.seed, run.train_samples, run.test_samples)
+    model, task = material.model(run), material.task(run)
     probe = Probe(model, run.method, task.train.take(PROBE_IMAGES))
     earlier = kept(path, run.key)
     if earlier is None:
@@ -112,7 +120,7 @@ def first_record(run: Run, material: Material, task: TransferTask, state: State,
     drawn = (task.train.images, task.train.labels, task.test.images, task.test.labels)
     data = {"mnist_sha256": material.data_sha256, "drawn_sha256": sha256(b"".join(part.tobytes() for part in drawn))}
     scales = None if state.scales is None else {str(i): list(s) for i, s in state.scales.items()}
-    edges = sum(weights.size for weights in material.model.weights.values())
+    edges = sum(weights.size for weights in material.model(run).weights.values())
     return RunRecord(run.key, run.description(), data, (dict(material.made),), scales, edges, totals)
 
 
@@ -127,18 +135,19 @@ def beside(record: RunRecord, material: Material, seconds: float) -> dict[str, A
 
 def first_state(run: Run, material: Material, calibrator: Engine) -> State:
     """The state a run starts from, with its static scales calibrated on the upright pre-training set."""
-    model, row = material.model, run.row
+    model, row, setting = material.model(run), run.row, run.row.setting
+    draw = partial(initial_state, model, run.method, run.seed, deviation=setting.score_deviation)
     if row.percent is None or row.selection is None:
-        state = initial_state(model, run.method, run.seed)
+        state = draw()
     else:
-        state = initial_state(model, run.method, run.seed, percent=row.percent, selection=row.selection)
+        state = draw(percent=row.percent, selection=row.selection)
     if run.method.kind is MethodKind.NITI_DYNAMIC:
         return state
     mnist = material.mnist
-    chosen = calibration_order(run.seed, len(mnist.x_train))
+    chosen = calibration_order(run.seed, len(mnist.x_train), setting.calibration_samples)
     upright = samples(mnist.x_train[chosen], mnist.y_train[chosen])
     calibrator.load(model, *calibration_run(run.method, state))
-    return replace(state, scales=calibrate(calibrator, upright.images, upright.labels))
+    return replace(state, scales=calibrate(calibrator, upright.images, upright.labels, setting.zeros_count))
 
 
 def check_resumed(engine: DatasetEngine, record: RunRecord, path: Path) -> None:

@@ -2,16 +2,20 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from priot_hil.reference.run import Method
 
-from .experiment import Experiment, Row
+from .experiment import Experiment
 from .files import sha256
+from .row import Row
+from .setting import UpdateRounding
+from .split import Split
 
+NEAREST_UPDATES = "reference-nearest-updates"  # see `engines.py`
 ROOT = Path(__file__).resolve().parent.parent
 # What decides a run's integers beside its parameters. Kernels and engine count for every device, the reference for all.
 DECIDING_CODE = (
@@ -19,10 +23,12 @@ DECIDING_CODE = (
     "firmware/kernels/*.[ch]",
     "firmware/engine/*.[ch]",
     "reproductions/data.py",
+    "reproductions/engines.py",
     "reproductions/networks.py",
     "reproductions/performance.py",
     "reproductions/probe.py",
     "reproductions/rotate.py",
+    "reproductions/split.py",
 )
 
 
@@ -32,14 +38,13 @@ class Run:
 
     Attributes:
         table: Name of the table.
-        row: The row, with the method's parameters.
-        method: The method.
+        row: The row, with the method's parameters and its setting.
         network: Name of the network.
-        pretraining: Which checkpoint it starts from.
-        checkpoint: SHA-256 of that checkpoint.
+        checkpoint: SHA-256 of the checkpoint it starts from.
         code: Fingerprint of the code that decides a run.
         train_samples: Training images.
-        test_samples: Test images.
+        test_samples: Images that it is judged by.
+        split: Where those are drawn from.
         angle: Degrees.
         seed: Of all its streams.
         devices: The engines that take it in step; the first one's numbers are recorded, the others' must be equal.
@@ -48,13 +53,12 @@ class Run:
 
     table: str
     row: Row
-    method: Method
     network: str
-    pretraining: str
     checkpoint: str
     code: str
     train_samples: int
     test_samples: int
+    split: Split
     angle: int
     seed: int
     devices: tuple[str, ...]
@@ -63,23 +67,27 @@ class Run:
     def __str__(self) -> str:
         return f"{self.row.name}, {self.angle} degrees, seed {self.seed}"
 
+    @property
+    def method(self) -> Method:
+        """The method at the row's setting."""
+        return self.row.method
+
     def description(self) -> dict[str, Any]:
         """What was run, as JSON: all that decides its numbers."""
         return {
             "table": self.table,
             "row": self.row.name,
             "method": self.method.kind.value,
-            "mu": self.method.mu,
             "theta": self.method.theta,
-            "loss_rounding": self.method.loss_rounding.value,
+            **self.row.setting.to_json(),
             "percent": self.row.percent,
             "selection": None if self.row.selection is None else self.row.selection.value,
             "network": self.network,
-            "pretraining": self.pretraining,
             "checkpoint_sha256": self.checkpoint,
             "code_sha256": self.code,
             "train_samples": self.train_samples,
             "test_samples": self.test_samples,
+            "split": self.split.value,
             "angle": self.angle,
             "seed": self.seed,
             "devices": list(self.devices),
@@ -91,14 +99,16 @@ class Run:
         return sha256(json.dumps(self.description(), sort_keys=True).encode())[:16]
 
 
-def plan(experiment: Experiment, device: str, partner: str | None, checkpoint: str, code: str) -> list[Run]:
+def plan(
+    experiment: Experiment, device: str, partner: str | None, checkpoints: Mapping[str, str], code: str
+) -> list[Run]:
     """List the runs of a table.
 
     Args:
         experiment: The experiment.
         device: The engine that all runs go through.
         partner: An engine that takes one run of each row in step with it (first seed, first angle), or None.
-        checkpoint: SHA-256 of the checkpoint.
+        checkpoints: SHA-256 of each checkpoint, by pre-training.
         code: Fingerprint of the code.
 
     Returns:
@@ -108,24 +118,29 @@ def plan(experiment: Experiment, device: str, partner: str | None, checkpoint: s
     for seed in experiment.seeds:
         for angle in experiment.angles:
             for row in experiment.rows:
-                is_checked = seed == experiment.seeds[0] and angle == experiment.angles[0] and partner is not None
+                is_checked = seed == experiment.seeds[0] and angle == experiment.angles[0]
                 run = Run(
                     table=experiment.table,
                     row=row,
-                    method=experiment.method(row),
                     network=experiment.network,
-                    pretraining=experiment.pretraining,
-                    checkpoint=checkpoint,
+                    checkpoint=checkpoints[row.setting.pretraining],
                     code=code,
                     train_samples=experiment.train_samples,
                     test_samples=experiment.test_samples,
+                    split=experiment.split,
                     angle=angle,
                     seed=seed,
-                    devices=(device, partner) if is_checked and partner else (device,),
+                    devices=_engines(row, device, partner if is_checked else None),
                     epochs=experiment.epochs_of(row),
                 )
                 runs.append(run)
     return runs
+
+
+def _engines(row: Row, device: str, partner: str | None) -> tuple[str, ...]:
+    if row.setting.update_rounding is UpdateRounding.NEAREST:
+        return (NEAREST_UPDATES,)
+    return (device,) if partner is None else (device, partner)
 
 
 def code_fingerprint(root: Path = ROOT, patterns: Sequence[str] = DECIDING_CODE) -> str:

@@ -1,7 +1,7 @@
 """Training curves as a picture: SVG by matplotlib, the same bytes each time by the same version of it."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,15 +40,26 @@ def write_curves(records: Path, out: Path | None = None) -> Path:
 def svg(table: Table, curves: Sequence[Curve] = CURVES) -> bytes:
     """The picture: a row for each quantity, a column for each angle, a line with its band for each row of the table.
 
-    Its description names the chain of records that it was drawn from.
+    Raises:
+        InputError: matplotlib is missing.
+    """
+    return drawn(table, lambda figure_type: draw(figure_type, table, curves))
+
+
+def drawn(table: Table, draw: Callable[[Any], Any]) -> bytes:
+    """A figure as SVG; its description names the chain of records that it was drawn from.
+
+    Args:
+        table: What it was drawn from.
+        draw: Makes the figure, given matplotlib's type of it.
 
     Raises:
         InputError: matplotlib is missing.
     """
-    matplotlib, figure_type = _matplotlib()
+    matplotlib, figure_type = matplotlib_figure()
     style = {"svg.hashsalt": "priot", "svg.fonttype": "none", "font.family": "sans-serif", "font.size": 9}
     with matplotlib.rc_context(style):
-        figure = draw(figure_type, table, curves)
+        figure = draw(figure_type)
         written = io.BytesIO()
         metadata = {"Date": None, "Title": table.experiment.title, "Source": source(table)}
         figure.savefig(written, format="svg", metadata=metadata)
@@ -93,7 +104,12 @@ def _draw(axes: Any, table: Table, curve: Curve, rows: Sequence[str], angle: int
     axes.xaxis.get_major_locator().set_params(integer=True)
 
 
-def _matplotlib() -> tuple[Any, Any]:
+def matplotlib_figure() -> tuple[Any, Any]:
+    """Matplotlib and its type of figures.
+
+    Raises:
+        InputError: It is missing.
+    """
     try:
         import matplotlib
         from matplotlib.figure import Figure

@@ -9,7 +9,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from .plan import Run
 from .records import RunRecord
-from .recovery import Loss
+from .recovery import Loss, LostWorker
 
 
 @dataclass(frozen=True)
@@ -19,12 +19,12 @@ class Reporter:
     Attributes:
         epochs: Told how many epochs were performed so far.
         run: Told of a finished run.
-        lost: Told of a device that was lost in mid-run.
+        lost: Told of a device or a worker that was lost in mid-run.
     """
 
     epochs: Callable[[int], None]
     run: Callable[[Run, RunRecord], None]
-    lost: Callable[[Loss], None]
+    lost: Callable[[Loss | LostWorker], None]
 
 
 @contextmanager
@@ -40,7 +40,7 @@ def reporting(console: Console, runs: int, epochs: int) -> Iterator[Reporter]:
         The reporter.
     """
 
-    def lost(loss: Loss) -> None:
+    def lost(loss: Loss | LostWorker) -> None:
         console.print(str(loss), markup=False, highlight=False, soft_wrap=True)
 
     if console.is_terminal:

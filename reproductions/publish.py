@@ -8,9 +8,8 @@ from priot_hil.harness.files import write_aside
 from priot_hil.harness.paths import ROOT
 from priot_hil.reference.errors import InputError
 
-from . import report
+from . import report, reports
 from .chain import read_lines
-from .plot import svg
 from .table import FORMAT, Table, read_table
 
 BEGIN, END = "<!-- made from docs/results/{}, see docs/tables.md -->", "<!-- end -->"
@@ -38,7 +37,7 @@ def publish(records: Path | None = None, root: Path = ROOT, say: Callable[[str],
     readme = root / "README.md"
     made[readme] = readme.read_text(encoding="utf-8")
     for path, table in tables.items():
-        made[folder / picture_name(path)] = svg(table)
+        made[folder / picture_name(table)] = reports.svg(table)
         made[path.with_suffix(".md")] = page(table, path)
         made[readme] = with_table(str(made[readme]), table, path.name)
     for file, content in made.items():
@@ -63,14 +62,14 @@ def published_tables(folder: Path) -> list[Path]:
     return [path for path in sorted(folder.glob("*.jsonl")) if _is_table(path)]
 
 
-def picture_name(path: Path) -> str:
-    """The name of the picture of a table's curves."""
-    return f"{path.stem}-curves.svg"
+def picture_name(table: Table) -> str:
+    """The name of a table's picture."""
+    return f"{table.experiment.table}-{reports.shown(table).split()[-1]}.svg"
 
 
 def page(table: Table, path: Path) -> str:
     """A table's page, with its picture."""
-    return f"{report.markdown(table, path.name)}\n![Training curves]({picture_name(path)})\n"
+    return f"{reports.markdown(table, path.name)}\n![{reports.shown(table)}]({picture_name(table)})\n"
 
 
 def with_table(text: str, table: Table, name: str) -> str:

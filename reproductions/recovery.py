@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from priot_hil.harness.boards_on_ports import one_line
-from priot_hil.harness.devices import open_engine
 from priot_hil.harness.engines import DeviceEngine
 from priot_hil.harness.errors import DeviceFault, EmulationStuck, LinkLost
 from priot_hil.reference.engine import DatasetEngine
 from priot_hil.reference.errors import InputError
 
+from .engines import open_run_engine
 from .performance import Material, perform
 from .plan import Run
 from .records import RunRecord, kept
@@ -47,6 +47,26 @@ class Loss:
         return f"{clock} {self.run}: lost in epoch {self.epoch} ({self.cause}); opened anew, the run {onward}"
 
 
+@dataclass(frozen=True)
+class LostWorker:
+    """The worker that performed a run is gone, and another one has taken it.
+
+    Attributes:
+        when: Seconds since 1970.
+        run: The run.
+        trained: The epoch behind which it goes on; -1 where nothing was kept.
+    """
+
+    when: float
+    run: Run
+    trained: int
+
+    def __str__(self) -> str:
+        clock = time.strftime("%H:%M:%S", time.localtime(self.when))
+        onward = "begins again" if self.trained < 0 else f"goes on behind epoch {self.trained}"
+        return f"{clock} {self.run}: its worker is gone; on another one, the run {onward}"
+
+
 class Engines:
     """Engines by the names of their devices, each opened when it is first asked for.
 
@@ -55,7 +75,7 @@ class Engines:
         pauses: Seconds to wait before each try to open a lost one again.
     """
 
-    def __init__(self, open: Open = open_engine, pauses: Sequence[float] = PAUSES) -> None:
+    def __init__(self, open: Open = open_run_engine, pauses: Sequence[float] = PAUSES) -> None:
         self._open = open
         self._pauses = pauses
         self._engines: dict[str, DatasetEngine] = {}

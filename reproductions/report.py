@@ -9,18 +9,20 @@ from .chain import linked
 from .claims import Measure
 from .experiment import Experiment
 from .intervals import Spread, spread
+from .setting import told
 from .table import Table
 from .verdicts import Judgement, gains, judge
 
 NOT_RUN = "not run"
 # The only figures of the letter that its abstract gives; its own tables are not repeated here.
 PUBLISHED = "The letter's abstract states 8.08 to 33.75 percentage points of improvement over existing methods."
+MEASURES = ("best", "last", "gain")
 CLAIM_COLUMNS = ("claim", "read as", "mean differences", "direction", "range")
 
 
 def header(experiment: Experiment) -> list[str]:
     """The table's columns."""
-    angles = [f"{angle}° {what}" for angle in experiment.angles for what in ("best", "last", "gain")]
+    angles = [f"{angle}° {what}" for angle in experiment.angles for what in MEASURES]
     return ["", *angles, "emulated board"]
 
 
@@ -41,16 +43,19 @@ def legend(table: Table) -> list[str]:
     """What one must know to read the table, a sentence or two a line."""
     experiment = table.experiment
     task = f"{experiment.train_samples} + {experiment.test_samples} images, {experiment.epochs} epochs, batch 1"
-    model = f"{experiment.network} pre-trained upright ({experiment.pretraining})"
-    setting = f"{experiment.loss_rounding} loss rounding, mu = {experiment.mu}"
+    usual = experiment.setting
+    model = f"{experiment.network} pre-trained upright ({usual.pretraining})"
+    setting = f"{usual.loss_rounding} loss rounding, mu = {usual.mu}"
+    others = {row.name: row.setting.differences(usual) for row in experiment.rows if row.setting != usual}
     return [
-        f"{model}; {setting}; {task}; {_seeds(experiment.seeds)}; engine: {table.device}.",
+        f"{model}; {setting}; {task}; {seeds(experiment.seeds)}; engine: {table.device}.",
         "Accuracy in percent: mean ± standard deviation over the seeds, below it the mean's 95 % confidence interval "
         "(Student's t). Best: of the evaluations before training and after each epoch. Gain: best minus the best "
         f"of {experiment.baseline}, in points, seed by seed.",
         "Emulated board: one run of the row went through the firmware on the emulated RP2040 and through the engine on "
         "the host; after every epoch their states and accuracies were equal.",
         PUBLISHED,
+        *(f"{name}: {', '.join(told(*each) for each in changes.items())}." for name, changes in others.items()),
         experiment.note,
     ]
 
@@ -107,14 +112,24 @@ def markdown(table: Table, name: str) -> str:
     page += [f"{line}\n" for line in legend(table)]
     if experiment.claims:
         page += ["## Claims", "", *markdown_table(CLAIM_COLUMNS, claims(table), numbers=False), ""]
-        page += [f"{line}\n" for line in (*_sources(experiment), *rule(table))]
+        page += [f"{line}\n" for line in (*sources(experiment), *rule(table))]
     return "\n".join([*page, origin(table, name), ""])
 
 
-def markdown_table(columns: Sequence[str], rows: Sequence[Sequence[str]], numbers: bool = True) -> list[str]:
-    """A table's lines; columns of numbers, those between the first and the last, stand to the right."""
-    align = [":--", *["--:" if numbers else ":--"] * (len(columns) - 2), ":--"]
-    return [f"| {' | '.join(cell.replace(chr(10), '<br>') for cell in cells)} |" for cells in (columns, align, *rows)]
+def markdown_table(
+    columns: Sequence[str], rows: Sequence[Sequence[str]], numbers: bool = True, aligns: str = ""
+) -> list[str]:
+    """A table's lines.
+
+    Args:
+        columns: Its headings.
+        rows: Its cells.
+        numbers: Whether the columns between the first and the last stand to the right.
+        aligns: A letter for each column instead: "r" for those that do.
+    """
+    aligns = aligns or f"l{('r' if numbers else 'l') * (len(columns) - 2)}l"
+    marks = ["--:" if letter == "r" else ":--" for letter in aligns]
+    return [f"| {' | '.join(cell.replace(chr(10), '<br>') for cell in cells)} |" for cells in (columns, marks, *rows)]
 
 
 def shown(value: Spread, sign: str = "") -> str:
@@ -131,7 +146,7 @@ def _accuracies(table: Table, row: str) -> list[str]:
     for angle in table.experiment.angles:
         mine = table.column(row, angle)
         if mine is None:
-            cells += [NOT_RUN] * 3
+            cells += [NOT_RUN] * len(MEASURES)
             continue
         cells += [shown(spread([record.best for record in mine])), shown(spread([record.last for record in mine]))]
         gained = gains(table, row, baseline, angle, Measure.BEST)
@@ -159,13 +174,14 @@ def _claim(judgement: Judgement) -> list[str]:
     return [claim.text, claim.reading, differences, judgement.direction, judgement.range or "none given"]
 
 
-def _sources(experiment: Experiment) -> list[str]:
+def sources(experiment: Experiment) -> list[str]:
     """Where each claimed sentence stands, told once."""
     told = {claim.text: claim.source for claim in reversed(experiment.claims)}
     return [f"“{text}”: {told[text]}." for text in dict.fromkeys(claim.text for claim in experiment.claims)]
 
 
-def _seeds(seeds: Sequence[int]) -> str:
+def seeds(seeds: Sequence[int]) -> str:
+    """Seeds in words."""
     if len(seeds) == 1:
         return f"seed {seeds[0]}"
     is_range = list(seeds) == list(range(seeds[0], seeds[-1] + 1))

@@ -20,8 +20,8 @@ from priot_hil.reference.checks import check_range
 from priot_hil.reference.errors import InputError
 from priot_hil.reference.streams import order
 
-from .checkpoint import committed_checkpoint, committed_sums
-from .data import load_mnist, transfer_task
+from .checkpoint import committed_models, sums_by_pretraining
+from .data import load_mnist
 from .experiment import Experiment, read_experiment
 from .performance import HOST, EnginesDiffer, Material, first_state, perform, search
 from .plan import Run, code_fingerprint, plan
@@ -76,12 +76,12 @@ def run_epochs(
             return
         material = Material(
             load_mnist(say=tell),
-            committed_checkpoint(experiment.network, experiment.pretraining).model,
+            committed_models(experiment.network, experiment.pretrainings),
             made_by({HOST: build("host").build_id.hex(), opened.name: opened.device.hello.build_id.hex()}),
             machine(),
         )
-        sha256 = committed_sums()[f"{experiment.network}_{experiment.pretraining}.npz"]
-        (run,) = plan(experiment, HOST, None, sha256, code_fingerprint())
+        sums = sums_by_pretraining(experiment.network, experiment.pretrainings)
+        (run,) = plan(experiment, HOST, None, sums, code_fingerprint())
         Detached(run, material, opened, opened.device, RESULTS, tell).perform()
 
 
@@ -171,9 +171,9 @@ class Detached:
         run = self.run
         host = open_engine(HOST)
         state = first_state(run, self.material, host)
-        task = transfer_task(self.material.mnist, run.angle, run.seed, run.train_samples, run.test_samples)
+        task = self.material.task(run)
         orders = [order(run.seed, epoch, run.train_samples) for epoch in range(run.epochs)]
-        self.engine.load(self.material.model, run.method, state)
+        self.engine.load(self.material.model(run), run.method, state)
         train, test = task.train, task.test
         self.engine.load_data(train.images, train.labels, test.images, test.labels, orders)
         start_run(self.device, run.epochs, self.tag)

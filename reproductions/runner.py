@@ -3,29 +3,31 @@
 import os
 import re
 from collections.abc import Sequence
-from contextlib import closing
-from dataclasses import dataclass, replace
+from contextlib import AbstractContextManager, closing
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from priot_hil.harness.devices import find_device, known_names, open_engine
-from priot_hil.harness.engines import DeviceEngine
+from priot_hil.harness.devices import find_device, known_names
 from priot_hil.harness.files import write_aside
 from priot_hil.reference.errors import InputError
 
-from . import report
-from .checkpoint import COMMITTED, committed_checkpoint, committed_sums
+from . import reports
+from .checkpoint import committed_models, sums_by_pretraining
 from .data import Mnist, load_mnist
 from .experiment import Experiment, read_experiment
+from .material import MaterialLoader
 from .plan import Run, code_fingerprint, plan
 from .progress import reporting
-from .provenance import machine, made_by
 from .published import Published, read_published
 from .records import RunRecord, kept
 from .table import Cell, Table
-from .workers import MaterialLoader, perform_all
+
+if TYPE_CHECKING:
+    from .cluster import Workers
 
 RESULTS = Path("results")
 HOST, BOARD = "host", "emulator"
@@ -39,12 +41,14 @@ def reproduce(
     out: Path | None = None,
     jobs: int | None = None,
     published: Path | None = None,
+    scheduler: str | None = None,
     console: Console | None = None,
 ) -> list[RunRecord]:
     """Perform a table's runs and report them: on the terminal, as Markdown and as JSON Lines.
 
     Runs that were performed before are not performed again; an interrupted one goes on behind its last whole epoch.
     One run of each row goes through two engines in step: the board beside the host, whichever of the two was asked for.
+    A study's rows are too many for that.
 
     Args:
         table: Its name.
@@ -53,6 +57,7 @@ def reproduce(
         out: Folder of the results; None for ``results/<table>`` here.
         jobs: Processes; None for one a core.
         published: A file with published accuracies to compare with, see `published.read_published`.
+        scheduler: Address of a Dask scheduler whose workers perform the runs; None for processes of one's own.
         console: Where progress and table go; None for standard output.
 
     Returns:
@@ -60,7 +65,7 @@ def reproduce(
 
     Raises:
         InputError: No such table or device, or a bad file of published accuracies; or the data, a checkpoint or a kept
-            run is not to be had or damaged.
+            run is not to be had or damaged; or the scheduler has no workers that can be used.
         EnginesDiffer: Two engines disagree.
         KeyboardInterrupt: Ctrl-C; what was done is kept and reported first.
     """
@@ -70,9 +75,11 @@ def reproduce(
     letter = None if published is None else read_published(published, experiment)
     console = console or default_console()
     loader = material_loader(experiment, console)
-    runs = plan(experiment, device, BOARD if device == HOST else HOST, loader.sha256, code_fingerprint())
+    partner = None if experiment.study else BOARD if device == HOST else HOST
+    runs = plan(experiment, device, partner, loader.sums, code_fingerprint())
     out = RESULTS / table if out is None else out
-    return Reproduction(experiment, runs, loader, out, device, HOST, jobs or cores(), console, letter).perform()
+    made = Reproduction(experiment, runs, loader, out, device, HOST, jobs or cores(), console, letter, scheduler)
+    return made.perform()
 
 
 def material_loader(experiment: Experiment, console: Console) -> MaterialLoader:
@@ -81,10 +88,10 @@ def material_loader(experiment: Experiment, console: Console) -> MaterialLoader:
     Raises:
         InputError: One of them is not to be had.
     """
-    committed_checkpoint(experiment.network, experiment.pretraining)
+    committed_models(experiment.network, experiment.pretrainings)
     load_mnist(say=partial(console.print, markup=False, highlight=False, soft_wrap=True))
-    checkpoint = f"{experiment.network}_{experiment.pretraining}.npz"
-    return MaterialLoader(load_cached_mnist, COMMITTED / checkpoint, committed_sums()[checkpoint])
+    sums = sums_by_pretraining(experiment.network, experiment.pretrainings)
+    return MaterialLoader(load_cached_mnist, experiment.network, sums)
 
 
 @dataclass(frozen=True)
@@ -98,9 +105,10 @@ class Reproduction:
         out: Folder of the results.
         device: The engine that all runs go through.
         calibrator: The engine that finds static scales; they are the same integers on every one, so the fastest.
-        jobs: Worker processes.
+        jobs: Worker processes on this machine.
         console: Where progress and table go.
         published: Accuracies to compare with.
+        scheduler: Address of a Dask scheduler whose workers are used instead.
     """
 
     experiment: Experiment
@@ -112,6 +120,7 @@ class Reproduction:
     jobs: int
     console: Console
     published: Published | None = None
+    scheduler: str | None = None
 
     def perform(self) -> list[RunRecord]:
         """Perform the runs that are not kept yet, and report all; see `reproduce`."""
@@ -147,28 +156,28 @@ class Reproduction:
 
     def perform_left(self, left: dict[Run, int], records: dict[str, RunRecord]) -> None:
         """Perform runs and add their records."""
-        # The firmware is built once, here, not by every worker; and what cannot be opened is told before work begins.
-        builds = {}
-        for name in sorted({self.calibrator, *(name for run in left for name in run.devices)}):
-            engine = open_engine(name)
-            if isinstance(engine, DeviceEngine):
-                builds[name] = engine.device.hello.build_id.hex()
-                engine.close()
-        loader = replace(self.loader, made=made_by(builds), machine=machine())
-        jobs = min(self.jobs, len(left), self.boards())
-        with reporting(self.console, len(left), sum(left.values())) as reporter:
-            performed = perform_all(
-                list(left), loader, self.kept_runs, self.calibrator, jobs, reporter.epochs, reporter.lost
-            )
-            with closing(performed):
-                for run, record in performed:
-                    records[run.key] = record
-                    reporter.run(run, record)
+        from .dispatch import Dispatch, job_of  # a table that is whole needs no Dask, which takes a second to load
 
-    def boards(self) -> int:
-        """How many workers can have a device of their own at the same time."""
-        kinds = [find_device(name) for name in (self.device, self.calibrator)]
-        return min((len(kind.boards) for kind in kinds if kind is not None and kind.boards), default=self.jobs)
+        job = job_of(left, self.loader, self.calibrator)
+        with (
+            self.workers(len(left), job.devices) as workers,
+            reporting(self.console, len(left), sum(left.values())) as reporter,
+            closing(Dispatch(workers, job, self.kept_runs, reporter).perform(left)) as performed,
+        ):
+            for run, record in performed:
+                records[run.key] = record
+                reporter.run(run, record)
+
+    def workers(self, runs: int, devices: Sequence[str]) -> AbstractContextManager["Workers"]:
+        """Where so many runs are performed; who has a board says so as a resource under the board's name."""
+        from .cluster import local_workers, remote_workers
+
+        boards = {name: boards_of(name) for name in devices}
+        resources = {name: 1 for name, there in boards.items() if there}
+        if self.scheduler is not None:
+            return remote_workers(self.scheduler, resources)
+        at_once = min((len(there) for there in boards.values() if there), default=runs)
+        return local_workers(min(self.jobs, runs, at_once), resources)
 
     def report(self, records: dict[str, RunRecord]) -> None:
         """Print the table and write it with its records."""
@@ -177,8 +186,8 @@ class Reproduction:
         name = "-".join([experiment.table, *form, *([file_name(self.device)] if self.device != HOST else [])])
         table = Table(experiment, self.device, {cell(run): records[run.key] for run in self.runs if run.key in records})
         table.write(self.out / f"{name}.jsonl")
-        write_aside(self.out / f"{name}.md", report.markdown(table, f"{name}.jsonl"))
-        report.show(table, self.console)
+        write_aside(self.out / f"{name}.md", reports.markdown(table, f"{name}.jsonl"))
+        reports.show(table, self.console)
         if self.published is not None:
             page = self.published.page(table)
             write_aside(self.out / f"{name}-published.md", page)
@@ -194,6 +203,12 @@ class Reproduction:
     def kept_runs(self) -> Path:
         """The folder of the runs' files."""
         return self.out / "runs"
+
+
+def boards_of(device: str) -> tuple[str, ...]:
+    """The boards that a device's name stands for; none where each opening starts an engine of its own."""
+    kind = find_device(device)
+    return () if kind is None else kind.boards
 
 
 def cell(run: Run) -> Cell:

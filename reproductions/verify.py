@@ -12,11 +12,11 @@ from rich.console import Console
 from priot_hil.reference.errors import InputError
 
 from .chain import breaks, read_lines
-from .plan import Run, code_fingerprint, plan
+from .material import MaterialLoader
+from .plan import NEAREST_UPDATES, Run, code_fingerprint, plan
 from .records import EpochRecord, RunRecord
 from .runner import HOST, Reproduction, cell, cores, default_console, material_loader
 from .table import Cell, Table, table_from_entries
-from .workers import MaterialLoader
 
 # Told apart from what was run: the code and the checkpoint; and the engines, which may be others.
 TOLD_APART = ("code_sha256", "checkpoint_sha256", "devices")
@@ -103,7 +103,10 @@ def find(text: str, cells: Sequence[Cell]) -> Cell:
 def check(table: Table) -> list[str]:
     """What in the records is not as the table's own experiment says, a sentence each; nothing is recomputed."""
     found = []
-    planned = {cell(run): run for run in plan(table.experiment, table.device, None, "", "")}
+    planned = {
+        cell(run): run
+        for run in plan(table.experiment, table.device, None, dict.fromkeys(table.experiment.pretrainings, ""), "")
+    }
     for at, record in table.records.items():
         run = planned.get(at)
         if run is None:
@@ -150,7 +153,7 @@ class Recomputation:
             How many are not.
         """
         table = self.table
-        here = plan(table.experiment, self.device or table.device, None, self.loader.sha256, code())
+        here = plan(table.experiment, self.device or table.device, None, self.loader.sums, code())
         by_cell = {cell(run): run for run in here}
         runs = {each: self.devices(by_cell[each], table.records[each]) for each in cells}
         performed: dict[str, RunRecord] = {}
@@ -173,7 +176,8 @@ class Recomputation:
 
     def devices(self, run: Run, record: RunRecord) -> Run:
         """The run on the engines of its record, or on the one that was asked for."""
-        return run if self.device else replace(run, devices=tuple(record.run["devices"]))
+        of_record = tuple(record.run["devices"])
+        return run if self.device and of_record != (NEAREST_UPDATES,) else replace(run, devices=of_record)
 
     def say(self, line: str) -> None:
         """Print a line."""

@@ -1,169 +1,240 @@
-"""Worker processes: each performs one run after another, on engines of its own."""
+"""What a worker process does, on this machine or another: it performs one run after another, on engines of its own."""
 
-import multiprocessing
-import os
-import signal
-import threading
-from collections.abc import Callable, Generator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from dataclasses import dataclass, field
-from functools import partial
-from multiprocessing.queues import SimpleQueue
-from multiprocessing.sharedctypes import Synchronized
-from multiprocessing.synchronize import Event
+import pickle
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from .checkpoint import read_checkpoint
-from .data import Mnist
-from .performance import Material
-from .plan import Run
-from .records import RunRecord
+from distributed import Queue, Variable, get_client, get_worker
+
+from priot_hil.harness.devices import find_device
+from priot_hil.harness.engines import DeviceEngine
+from priot_hil.reference.errors import InputError
+
+from .material import MaterialLoader
+from .plan import Run, code_fingerprint
+from .provenance import machine, made_by
+from .records import RunRecord, kept
 from .recovery import Engines, Loss, perform_through_losses
 
-POLL_SECONDS = 0.2
+REPLY_SECONDS = 60  # for the scheduler to give what it has
 
 
 class Stopped(Exception):
-    """The command was interrupted; the run stands as it was kept after its last epoch."""
+    """Nobody waits for the run any more; it stands as it was kept after its last epoch."""
 
 
 @dataclass(frozen=True)
-class MaterialLoader:
-    """How a worker comes by the data and the model.
+class Job:
+    """What all runs of one command share.
 
     Attributes:
-        load_mnist: Gives the data; must be found again by name in another process.
-        checkpoint: The file of the model.
-        sha256: Its sum.
-        made: What makes the results, see `Material`.
-        machine: Where.
+        id: Tells the command apart from others that the same workers perform.
+        loader: Data and model.
+        devices: All that its runs go through.
+        calibrator: The engine that finds static scales.
     """
 
-    load_mnist: Callable[[], Mnist]
-    checkpoint: Path
-    sha256: str
-    made: Mapping[str, Any] = field(default_factory=dict)
-    machine: Mapping[str, Any] = field(default_factory=dict)
+    id: str
+    loader: MaterialLoader
+    devices: tuple[str, ...]
+    calibrator: str
 
-    def load(self) -> Material:
-        """Load both."""
-        return Material(self.load_mnist(), read_checkpoint(self.checkpoint, self.sha256).model, self.made, self.machine)
-
-
-class Worker:
-    """What a process keeps between runs: data, model, engines."""
-
-    def __init__(
-        self,
-        loader: MaterialLoader,
-        folder: Path,
-        calibrator: str,
-        done: Callable[[], None],
-        lost: Callable[[Loss], None],
-    ) -> None:
-        self._material = loader.load()
-        self._folder = folder
-        self._calibrator = calibrator
-        self._done = done
-        self._lost = lost
-        self._engines = Engines()
-
-    def perform(self, run: Run) -> RunRecord:
-        """Perform one run."""
-        path = self._folder / f"{run.key}.npz"
-        return perform_through_losses(
-            run, self._material, self._engines, self._calibrator, path, self._done, self._lost
-        )
+    def mailbox(self, run: Run) -> str:
+        """The name under which the scheduler has what was last kept of a run."""
+        return f"{self.id}-{run.key}"
 
 
-_worker: Worker | None = None
+@dataclass(frozen=True)
+class Identity:
+    """What must be the same wherever runs of one table are performed.
+
+    Attributes:
+        code: Fingerprint of the sources that decide numbers.
+        made: What makes the results, see `provenance.made_by`.
+    """
+
+    code: str
+    made: Mapping[str, Any]
 
 
-def _start(
-    loader: MaterialLoader,
-    folder: Path,
-    calibrator: str,
-    stop: Event,
-    epochs: "Synchronized[int]",
-    losses: "SimpleQueue[Loss]",
-) -> None:
-    """Set a fresh process up."""
-    global _worker
-    # Ctrl-C reaches the whole process group; the parent decides when to stop, after an epoch was kept.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    _worker = Worker(loader, folder, calibrator, partial(_after_epoch, stop, epochs), losses.put)
+@dataclass(frozen=True)
+class Begun:
+    """A message: a worker has taken a run, behind so many epochs; -1 where nothing was kept."""
+
+    run: Run
+    trained: int
 
 
-def _end_with_parent() -> None:
-    """A worker whose parent was killed would wait for work for ever; what it has is kept after each epoch."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
+@dataclass(frozen=True)
+class Kept:
+    """A message: what `records.keep` has written after an epoch."""
+
+    run: Run
+    trained: int
+    content: bytes
 
 
-def _after_epoch(stop: Event, epochs: "Synchronized[int]") -> None:
-    with epochs.get_lock():
-        epochs.value += 1
-    if stop.is_set():
-        raise Stopped
+Message = Begun | Kept | Loss
 
 
-def _perform(run: Run) -> RunRecord | None:
-    """Perform a run in this process; None if it was stopped."""
-    if _worker is None:
-        raise RuntimeError("a worker was not set up")
-    try:
-        return _worker.perform(run)
-    except Stopped:
-        return None
-
-
-def perform_all(
-    runs: Sequence[Run],
-    loader: MaterialLoader,
-    folder: Path,
-    calibrator: str,
-    jobs: int,
-    epochs_done: Callable[[int], None],
-    lost: Callable[[Loss], None],
-) -> Generator[tuple[Run, RunRecord], None, None]:
-    """Perform runs in worker processes, one run a task.
-
-    Args:
-        runs: In the order in which they are started.
-        loader: Data and model.
-        folder: Holds the runs' files.
-        calibrator: Name of the engine that finds static scales.
-        jobs: Number of processes.
-        epochs_done: Told now and then how many epochs were performed in all.
-        lost: Told of each device that was lost and is opened anew.
-
-    Yields:
-        Each run with its record, as they finish.
+class Station:
+    """What a process keeps between the runs of a job: data, model, engines.
 
     Raises:
-        Exception: Whatever ended a run; the others are stopped after their current epoch.
-        KeyboardInterrupt: Ctrl-C, after the workers have kept their current epoch.
+        InputError, LinkLost: Data, checkpoint or an engine is not to be had.
     """
-    context = multiprocessing.get_context("spawn")
-    stop, epochs = context.Event(), context.Value("L", 0)
-    losses: SimpleQueue[Loss] = context.SimpleQueue()
-    pool = ProcessPoolExecutor(jobs, context, _start, (loader, folder, calibrator, stop, epochs, losses))
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        self.engines = Engines()
+        builds = {}
+        try:
+            for name in sorted({job.calibrator, *job.devices}):
+                engine = self.engines.get(name)
+                if isinstance(engine, DeviceEngine):
+                    builds[name] = engine.device.hello.build_id.hex()
+            self.identity = Identity(loaded_code(), made_by(builds))
+            self.material = replace(job.loader.load(), made=self.identity.made, machine=machine())
+        except BaseException:
+            self.engines.close_all()
+            raise
+        self._let_go_of_boards()
+
+    def perform(self, run: Run, path: Path, done: Callable[[], None], lost: Callable[[Loss], None]) -> RunRecord:
+        """Perform a run, or what is left of it; a board is held only meanwhile."""
+        try:
+            for name in filter(is_board, run.devices):
+                self.engines.reopen(name)
+            return perform_through_losses(run, self.material, self.engines, self.job.calibrator, path, done, lost)
+        finally:
+            self._let_go_of_boards()
+
+    def _let_go_of_boards(self) -> None:
+        for name in filter(is_board, self.job.devices):
+            self.engines.close(name)
+
+
+_stations: dict[str, Station] = {}
+"""By the worker's address; a process has one worker, but for tests."""
+
+
+def station(job: Job) -> Station:
+    """This worker's station for a job; that of another job is given up.
+
+    Raises:
+        InputError, LinkLost: The worker has several threads, which would share its engines; or see `Station`.
+    """
+    worker = get_worker()
+    if (threads := worker.state.nthreads) != 1:
+        do = "start it with --nthreads 1, and one worker for each core"
+        raise InputError.about(f"worker {worker.address}", expected="one thread", got=threads, do=do)
+    there = _stations.get(worker.address)
+    if there is None or there.job.id != job.id:
+        if there is not None:
+            there.engines.close_all()
+            del _stations[worker.address]
+        there = _stations[worker.address] = Station(job)
+    return there
+
+
+@cache
+def loaded_code() -> str:
+    """The fingerprint of the sources as they were when this process began with them, whatever they are now."""
+    return code_fingerprint()
+
+
+def is_board(device: str) -> bool:
+    """Whether a device is a board on a port, of which there is one, and not an engine that any process can start."""
+    kind = find_device(device)
+    return kind is not None and bool(kind.boards)
+
+
+def introduce(job: Job) -> tuple[str, Identity]:
+    """The task before all others: who is this worker, and what would it make results with?"""
+    return get_worker().address, station(job).identity
+
+
+def perform(run: Run, job: Job, expected: Identity) -> RunRecord | None:
+    """The task that performs a run, from what was last kept of it, by whomever.
+
+    Args:
+        run: The run.
+        job: What it is a part of.
+        expected: The identity that all the job's workers have.
+
+    Returns:
+        The record up to the run's epochs; None if nobody waits for it any more.
+
+    Raises:
+        InputError: This worker is another than expected; see `performance.perform` for the rest.
+    """
+    here = station(job)
+    check_identity(get_worker().address, here.identity, expected)
+    client = get_client()
+    mailbox, messages = Variable(job.mailbox(run), client), Queue(job.id, client)
+    path = Path(get_worker().local_directory) / f"{run.key}.npz"
+
+    def tell(message: Message) -> None:
+        messages.put(pickle.dumps(message))
+
+    def done() -> None:
+        if is_abandoned():
+            raise Stopped
+        content = path.read_bytes()
+        mailbox.set(content)
+        tell(Kept(run, _trained(path, run), content))
+
+    path.unlink(missing_ok=True)
+    if content := mailbox.get(timeout=REPLY_SECONDS):
+        path.write_bytes(content)
     try:
-        tasks: dict[Future[RunRecord | None], Run] = {pool.submit(_perform, run): run for run in runs}
-        waiting = set(tasks)
-        while waiting:
-            finished, waiting = wait(waiting, POLL_SECONDS, FIRST_COMPLETED)
-            epochs_done(epochs.value)
-            while not losses.empty():
-                lost(losses.get())
-            for task in finished:
-                record = task.result()
-                if record is not None:
-                    yield tasks[task], record
+        tell(Begun(run, _trained(path, run)))
+        return here.perform(run, path, done, tell)
+    except Stopped:
+        mailbox.delete()  # whoever waited for the run may be gone without having done so
+        return None
     finally:
-        stop.set()
-        pool.shutdown(wait=True, cancel_futures=True)
+        messages.close()
+        path.unlink(missing_ok=True)
+
+
+def is_abandoned() -> bool:
+    """Whether the task at hand was cancelled, or the process that waited for it is gone."""
+    worker = get_worker()
+    task = worker.state.tasks.get(worker.get_current_task())
+    return task is None or task.state != "executing"
+
+
+def check_identity(worker: str, found: Identity, expected: Identity) -> None:
+    """Refuse a worker that would make other results, or the same ones with something else.
+
+    Args:
+        worker: Its address.
+        found: Its identity.
+        expected: The identity of the command, or of another worker.
+
+    Raises:
+        InputError: They are not the same; the first part that differs is named.
+    """
+    there, here = _parts(vars(found)), _parts(vars(expected))
+    for name in sorted({*there, *here}, key=lambda name: (name != "code", name)):
+        if there.get(name) != here.get(name):
+            do = "bring its checkout and environment to the same state and start it again"
+            raise InputError.about(
+                f"{name} of worker {worker}", expected=here.get(name, "none"), got=there.get(name, "none"), do=do
+            )
+
+
+def _parts(content: Mapping[str, Any], before: str = "") -> dict[str, Any]:
+    parts: dict[str, Any] = {}
+    for name, value in content.items():
+        parts |= _parts(value, f"{before}{name} ") if isinstance(value, Mapping) else {before + name: value}
+    return parts
+
+
+def _trained(path: Path, run: Run) -> int:
+    earlier = kept(path, run.key)
+    return -1 if earlier is None else earlier[0].trained

@@ -10,6 +10,7 @@ from priot_hil.harness.paths import ROOT
 from priot_hil.reproductions.experiment import read_experiment
 from priot_hil.reproductions.plot import source
 from priot_hil.reproductions.publish import check_whole, page, picture_name, published_tables, with_table
+from priot_hil.reproductions.sensitivity.recommend import recommended_row
 from priot_hil.reproductions.table import read_table
 
 RESULTS = ROOT / "docs" / "results"
@@ -28,7 +29,7 @@ def test_nothing_published_is_stale(path: Path) -> None:
     check_whole(table, path)
     assert path.with_suffix(".md").read_text(encoding="utf-8") == page(table, path)
     assert with_table(README, table, path.name) == README
-    assert source(table) in (RESULTS / picture_name(path)).read_text(encoding="utf-8")
+    assert source(table) in (RESULTS / picture_name(table)).read_text(encoding="utf-8")
     assert table.experiment == read_experiment(table.experiment.table)
 
 
@@ -55,3 +56,9 @@ def test_the_committed_table_follows_from_the_committed_records() -> None:
             assert len(best) == 10
             shown = rows[name].split("|")[column].strip().split("<br>")[0]
             assert shown == f"{statistics.mean(best):.1f} ± {statistics.stdev(best):.1f}"
+
+
+def test_the_recommended_row_is_the_study_s() -> None:
+    """The table of accuracies has the row that the committed study's rule gives."""
+    row = recommended_row(read_table(RESULTS / "sensitivity.jsonl"))
+    assert row in read_experiment("accuracy").rows

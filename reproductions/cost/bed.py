@@ -1,5 +1,6 @@
 """What the table of costs is measured on: the data, the runs, and engines that count cycles."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,6 +18,7 @@ from priot_hil.reference.run import State
 from priot_hil.reference.streams import order
 
 from ..data import TransferTask, transfer_task
+from ..networks import network
 from ..performance import Material, first_state
 from ..plan import Run, plan
 from .phases import NOTE, Pass, split
@@ -44,7 +46,7 @@ class Bed:
     @property
     def network(self) -> Network:
         """The network of all rows."""
-        return self.material.model.network
+        return network(self.setting.experiment.network)
 
     def visits(self, epoch: int) -> npt.NDArray[np.integer]:
         """The order of an epoch, counted from 1."""
@@ -56,25 +58,25 @@ class Bed:
 
     def load(self, engine: DeviceEngine, row: str, state: State, tests: int) -> None:
         """Load a row in some state, all training samples and the first of the test samples."""
-        engine.load(self.material.model, self.runs[row].method, state)
+        engine.load(self.material.model(self.runs[row]), self.runs[row].method, state)
         train, test = self.task.train, self.task.test
         engine.load_data(train.images, train.labels, test.images[:tests], test.labels[:tests])
 
 
-def make_bed(setting: CostSetting, material: Material, checkpoint: str) -> Bed:
+def make_bed(setting: CostSetting, material: Material, checkpoints: Mapping[str, str]) -> Bed:
     """Plan the rows and draw the task.
 
     Args:
         setting: Of the table.
         material: Data and model.
-        checkpoint: SHA-256 of the model's file.
+        checkpoints: SHA-256 of the models' files, by pre-training.
 
     Returns:
         The bed.
     """
     experiment = setting.experiment
     task = transfer_task(material.mnist, setting.angle, setting.seed, experiment.train_samples, experiment.test_samples)
-    runs = plan(replace(experiment, seeds=(setting.seed,), angles=(setting.angle,)), HOST, None, checkpoint, "")
+    runs = plan(replace(experiment, seeds=(setting.seed,), angles=(setting.angle,)), HOST, None, checkpoints, "")
     return Bed(setting, material, task, {run.row.name: run for run in runs})
 
 

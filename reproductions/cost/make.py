@@ -18,7 +18,7 @@ from priot_hil.harness.engines import DeviceEngine
 from priot_hil.harness.files import write_aside
 from priot_hil.harness.firmware import BoardFirmware, build
 
-from ..checkpoint import committed_checkpoint, committed_sums
+from ..checkpoint import committed_models, sums_by_pretraining
 from ..data import load_mnist
 from ..files import sha256
 from ..performance import Material
@@ -77,11 +77,11 @@ def reproduce(
     check_device(device)
     console = console or default_console()
     experiment = setting.experiment
-    model = committed_checkpoint(experiment.network, experiment.pretraining).model
     mnist = load_mnist(say=partial(console.print, markup=False, highlight=False, soft_wrap=True))
-    checkpoint = committed_sums()[f"{experiment.network}_{experiment.pretraining}.npz"]
+    models = committed_models(experiment.network, experiment.pretrainings)
+    sums = sums_by_pretraining(experiment.network, experiment.pretrainings)
     making = CostTable(
-        bed=make_bed(setting, Material(mnist, model), checkpoint),
+        bed=make_bed(setting, Material(mnist, models), sums),
         amount=setting.quick if quick else setting.full,
         firmware=build("rp2040"),
         device=None if device in (HOST, EMULATOR) else device,

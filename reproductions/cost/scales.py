@@ -71,7 +71,7 @@ def measure_scales(
 
 
 def _step_twice(bed: Bed, row: str, sample: int, host: DeviceEngine, counter: CycleCounter) -> tuple[Pass, Pass]:
-    model, method, before = bed.material.model, bed.runs[row].method, host.state()
+    model, method, before = bed.material.model(bed.runs[row]), bed.runs[row].method, host.state()
     image, label = bed.task.train.images[sample], int(bed.task.train.labels[sample])
     ahead = host.train_step(image, label)
     static = replace(method, kind=MethodKind.NITI_STATIC)

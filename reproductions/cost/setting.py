@@ -6,8 +6,9 @@ from pathlib import Path
 
 from priot_hil.reference.errors import InputError
 
-from ..experiment import FOLDER, Experiment, Row, read_experiment
+from ..experiment import FOLDER, Experiment, read_experiment
 from ..fields import Fields
+from ..row import Row
 
 TABLE = "cost"
 FORMAT = "priot-cost/1"

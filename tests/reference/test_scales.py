@@ -37,6 +37,14 @@ def test_zero_tensors_do_not_count():
     assert scripted((None, None, None)) == {0: Shifts(0, 0, 31)}
 
 
+def test_zero_tensors_count_where_that_is_asked_for():
+    """With the shift 0 that the dynamic step has for them; so two of three win."""
+    seen = (4, None, 9), (None, None, None), (None, 5, None)
+    images = np.zeros((3, 1), np.int8)
+    assert calibrate(Scripted(seen), images, [0] * 3, zeros_count=True) == {0: Shifts(0, 0, 0)}
+    assert calibrate(Scripted(seen), images, [0] * 3) == {0: Shifts(4, 5, 9)}
+
+
 def test_calibration_needs_samples():
     """None at all, or fewer labels than images."""
     for images, labels in (([], []), ([np.zeros(1, np.int8)], [])):

@@ -18,6 +18,8 @@ def test_streams_are_pinned():
     assert np.rint(stream(7, "scores").normal(0, 32, 8)).tolist() == [11, -75, -11, -22, 21, 2, -72, 20], PINNED
     assert stream(7, "selection").choice(72, 7, replace=False).tolist() == [39, 10, 30, 18, 66, 70, 69], PINNED
     assert stream(7, "calibration").permutation(1024)[:6].tolist() == [651, 869, 73, 661, 49, 579], PINNED
+    left = range(100, 1000)
+    assert stream(7, "validation").choice(left, 5, replace=False).tolist() == [600, 313, 117, 699, 992], PINNED
 
 
 def test_orders_are_pinned():
@@ -31,6 +33,7 @@ def test_calibration_takes_the_first_thousand():
     """All samples where there are fewer."""
     assert calibration_order(7, 1024).tolist() == stream(7, "calibration").permutation(1024)[:1000].tolist()
     assert sorted(calibration_order(7, 30)) == list(range(30))
+    assert calibration_order(7, 1024, 10).tolist() == calibration_order(7, 1024)[:10].tolist()
 
 
 @pytest.mark.parametrize("seed", [-1, 2**32, 1.5, "7"])
@@ -43,7 +46,7 @@ def test_illegal_seeds_are_refused(seed):
 
 def test_unknown_streams_are_refused():
     """With the names of those that exist."""
-    with pytest.raises(InputError, match="data, scores, selection, calibration, got 'noise'"):
+    with pytest.raises(InputError, match="data, scores, selection, calibration, validation, got 'noise'"):
         stream(0, "noise")
 
 
@@ -62,6 +65,14 @@ def test_initial_scores_run_on_from_layer_to_layer(model):
     assert np.concatenate([state.values[0].ravel(), state.values[1].ravel()]).tolist() == drawn.tolist()
     assert state.values[0].ravel()[:8].tolist() == [11, -75, -11, -22, 21, 2, -72, 20]
     assert (state.rng, state.scales, state.scored) == (run_rng(7), None, None)
+
+
+@pytest.mark.parametrize("deviation", [0, 100])
+def test_initial_scores_scatter_as_asked_for(model, deviation):
+    """The same draws, wider or narrower."""
+    state = initial_state(model, Method(MethodKind.PRIOT, theta=-64), seed=7, deviation=deviation)
+    drawn = np.clip(np.rint(stream(7, "scores").normal(0, deviation, 50)), -127, 127)
+    assert np.concatenate([state.values[0].ravel(), state.values[1].ravel()]).tolist() == drawn.tolist()
 
 
 def test_random_selection_runs_on_from_layer_to_layer(model):

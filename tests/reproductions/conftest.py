@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 
 from priot_hil.reference.reference_engine import ReferenceEngine
-from priot_hil.reproductions.checkpoint import COMMITTED, committed_checkpoint, committed_sums
+from priot_hil.reproductions.checkpoint import committed_models, sums_by_pretraining
 from priot_hil.reproductions.data import Mnist, load_mnist
 from priot_hil.reproductions.experiment import parse_experiment, read_experiment
 from priot_hil.reproductions.files import sha256, unpack
+from priot_hil.reproductions.material import MaterialLoader
 from priot_hil.reproductions.mnist_sources import decode
 from priot_hil.reproductions.performance import Material
 from priot_hil.reproductions.plan import plan
-from priot_hil.reproductions.workers import MaterialLoader
 
 
 class FakeSource:
@@ -75,7 +75,7 @@ def source(packed):
 @pytest.fixture(scope="session")
 def material(arrays):
     """Data and model of a run."""
-    return Material(Mnist(**arrays), committed_checkpoint("tiny_cnn", "float").model)
+    return Material(Mnist(**arrays), committed_models("tiny_cnn", ["float"]))
 
 
 @pytest.fixture(scope="session")
@@ -83,8 +83,8 @@ def loader(tmp_path_factory, packed, sums):
     """How worker processes come by the same."""
     folder = tmp_path_factory.mktemp("data")
     load_mnist(folder, [FakeSource(packed)], sums)
-    name = "tiny_cnn_float.npz"
-    return MaterialLoader(partial(load_mnist, folder, (), sums), COMMITTED / name, committed_sums()[name])
+    checkpoints = sums_by_pretraining("tiny_cnn", ["float"])
+    return MaterialLoader(partial(load_mnist, folder, (), sums), "tiny_cnn", checkpoints)
 
 
 @pytest.fixture(scope="session")
@@ -106,7 +106,7 @@ def experiment():
 @pytest.fixture(scope="session")
 def runs(experiment):
     """Its runs by the name of their row."""
-    return {run.row.name: run for run in plan(experiment, "reference", None, "a checkpoint", "a code")}
+    return {run.row.name: run for run in plan(experiment, "reference", None, {"float": "a checkpoint"}, "a code")}
 
 
 @pytest.fixture

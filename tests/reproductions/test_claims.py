@@ -30,7 +30,7 @@ def judged(experiment):
 
     def judge_claim(leads, claim=CLAIM, **changes):
         records = []
-        for run in plan(three, "host", None, "a", "b"):
+        for run in plan(three, "host", None, {"float": "a"}, "b"):
             lead = leads[run.angle][run.seed - 10] * 10 if run.row.name == "PRIOT" else 0
             last = lead - 200 if run.row.name == "PRIOT" else 0
             epochs = tuple(

@@ -3,7 +3,6 @@
 import io
 import struct
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,7 +17,6 @@ from priot_hil.harness.firmware import build
 from priot_hil.harness.protocol import CommandCode, LoadResponse
 from priot_hil.harness.transports.emulator import EmulatorTransport
 from priot_hil.reference.errors import InputError
-from priot_hil.reproductions import any_table
 from priot_hil.reproductions.cost import make, report
 from priot_hil.reproductions.cost.bed import CycleCounter, make_bed, open_cycle_counter
 from priot_hil.reproductions.cost.memory import arena, paint_stack, program, room, stack_high_water
@@ -41,7 +39,7 @@ def bed(material, experiment):
     """Two rows on the stand-in for MNIST."""
     rows = tuple(row for row in experiment.rows if row.name in ("dynamic NITI", "PRIOT-S 10 % random"))
     setting = replace(read_setting(), experiment=replace(experiment, rows=rows))
-    return make_bed(setting, material, "a checkpoint")
+    return make_bed(setting, material, {"float": "a checkpoint"})
 
 
 @pytest.fixture(scope="module")
@@ -178,13 +176,13 @@ def test_a_row_is_measured_where_its_training_has_come_to(bed, host, counter, in
         assert (cost.training.steps, cost.inference.steps) == (2, 2)
         reference.train_epoch(bed.visits(epoch)[2:])
         reference.train_epoch(bed.visits(2))
-    description = describe_run(bed.material.model, bed.runs[row].method, state, EPOCH_SAMPLES)
+    description = describe_run(bed.material.model(bed.runs[row]), bed.runs[row].method, state, EPOCH_SAMPLES)
     loaded = LoadResponse.unpack(counter.engine.device.command(CommandCode.LOAD, description))
     assert sum(tensor.bytes for tensor in measured.tensors) == loaded.arena_used
     scored = {layer: int(mask.sum()) for layer, mask in state.scored.items()}
     found = {(tensor.name, tensor.layer): tensor.bytes for tensor in measured.tensors}
     expected = {
-        **{("weights", layer): weights.size for layer, weights in bed.material.model.weights.items()},
+        **{("weights", layer): weights.size for layer, weights in bed.material.model(bed.runs[row]).weights.items()},
         **{(name, layer): count for layer, count in scored.items() for name in ("scores", "unmasked")},
         **{("columns", layer): 2 * count for layer, count in scored.items()},
         **{("row_ends", layer): 4 * rows for layer, rows in zip(LAYERS, (8, 16, 64, 10), strict=True)},
@@ -308,19 +306,6 @@ def test_a_table_is_made_kept_and_the_same_again(bed, tmp_path, monkeypatch):
     assert len(measured) == 1
     assert f"{damaged} is damaged" in again.console.file.getvalue().replace("\n", "")
     assert (tmp_path / "two" / "cost.json").read_bytes() == written
-
-
-def test_the_table_is_one_of_those_that_can_be_asked_for(monkeypatch):
-    """By its name; with published accuracies it is refused, since it has none to compare with."""
-    asked = []
-    monkeypatch.setattr(any_table.cost, "reproduce", lambda *args, **options: asked.append((args, options)))
-    any_table.reproduce("cost", quick=True)
-    assert asked == [(("cost",), {"quick": True, "device": "host", "out": None})]
-    with pytest.raises(InputError, match="published: expected none with the table of costs"):
-        any_table.reproduce("cost", published=Path("letter.toml"))
-    with pytest.raises(InputError, match="table: expected one of accuracy"):
-        any_table.reproduce("nosuch")
-    assert len(asked) == 1
 
 
 def test_an_interrupted_table_says_how_to_go_on(bed, tmp_path, monkeypatch):

@@ -8,7 +8,7 @@ import pytest
 
 from priot_hil.harness.devices import open_engine
 from priot_hil.harness.paths import ROOT
-from priot_hil.reproductions.checkpoint import committed_checkpoint
+from priot_hil.reproductions.checkpoint import committed_models
 from priot_hil.reproductions.cost.bed import make_bed
 from priot_hil.reproductions.cost.records import read_record
 from priot_hil.reproductions.cost.report import markdown
@@ -129,8 +129,8 @@ def test_the_errors_that_cost_are_as_many_as_the_page_says(row, page):
     """Those that are not zero in a step, all layers together, mean over the first epoch, counted on the host."""
     setting = read_setting()
     experiment = setting.experiment
-    model = committed_checkpoint(experiment.network, experiment.pretraining).model
-    bed, host = make_bed(setting, Material(load_mnist(), model), "a checkpoint"), open_engine("host")
+    models = committed_models(experiment.network, ["float"])
+    bed, host = make_bed(setting, Material(load_mnist(), models), {"float": "a checkpoint"}), open_engine("host")
     bed.load(host, row, bed.first_state(row, host), 1)
     alive = 0
     for sample in bed.visits(1):

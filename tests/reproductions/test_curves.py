@@ -23,7 +23,7 @@ def table(experiment):
     rows = tuple(row for row in experiment.rows if row.name in ("before transfer", "static NITI", "PRIOT"))
     small = replace(experiment, rows=rows, seeds=(10, 11), test_samples=10, train_samples=20)
     records = []
-    for run in plan(small, "host", None, "a", "b"):
+    for run in plan(small, "host", None, {"float": "a"}, "b"):
         k = run.seed - 9
         pruned = 5 * k if run.row.name == "PRIOT" else None
         before = Counts((0, 0), (0, 0), (9, 9), (0, 0), (0, 0), (0, 0))

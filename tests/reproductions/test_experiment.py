@@ -1,10 +1,15 @@
 """Experiment files: the table's setting, and what a bad file is told."""
 
+from dataclasses import replace
+
 import pytest
 
 from priot_hil.reference.errors import InputError
 from priot_hil.reference.kinds import LossRounding, MethodKind, Selection
-from priot_hil.reproductions.experiment import FOLDER, Row, read_experiment, tables
+from priot_hil.reproductions.experiment import FOLDER, read_experiment, tables
+from priot_hil.reproductions.row import Row
+from priot_hil.reproductions.setting import Setting, UpdateRounding
+from priot_hil.reproductions.split import Split
 
 ACCURACY = (FOLDER / "accuracy.toml").read_text(encoding="utf-8")
 
@@ -15,17 +20,20 @@ def test_the_table_of_accuracies():
     assert experiment.angles == (30, 45)
     assert experiment.seeds == tuple(range(10, 20))
     assert (experiment.epochs, experiment.train_samples, experiment.test_samples) == (30, 1024, 1024)
-    assert (experiment.mu, experiment.loss_rounding) == (5, LossRounding.STOCHASTIC)
+    setting = Setting("float", LossRounding.STOCHASTIC, 5, 1000, False, 32, UpdateRounding.PSEUDO_STOCHASTIC)
+    recommended = replace(setting, loss_rounding=LossRounding.NEAREST, mu=4)
+    assert (experiment.setting, experiment.split) == (setting, Split.TEST)
     assert "seeds 1 to 3" in experiment.note
     assert experiment.rows == (
-        Row("before transfer", MethodKind.NITI_STATIC, trains=False),
-        Row("dynamic NITI", MethodKind.NITI_DYNAMIC),
-        Row("static NITI", MethodKind.NITI_STATIC),
-        Row("PRIOT", MethodKind.PRIOT, theta=-64),
-        Row("PRIOT-S 10 % random", MethodKind.PRIOT_S, True, 0, 10, Selection.RANDOM),
-        Row("PRIOT-S 10 % magnitude", MethodKind.PRIOT_S, True, 0, 10, Selection.MAGNITUDE),
-        Row("PRIOT-S 20 % random", MethodKind.PRIOT_S, True, 0, 20, Selection.RANDOM),
-        Row("PRIOT-S 20 % magnitude", MethodKind.PRIOT_S, True, 0, 20, Selection.MAGNITUDE),
+        Row("before transfer", MethodKind.NITI_STATIC, setting, trains=False),
+        Row("dynamic NITI", MethodKind.NITI_DYNAMIC, setting),
+        Row("static NITI", MethodKind.NITI_STATIC, setting),
+        Row("PRIOT", MethodKind.PRIOT, setting, theta=-64),
+        Row("PRIOT recommended", MethodKind.PRIOT, recommended, theta=-64),
+        Row("PRIOT-S 10 % random", MethodKind.PRIOT_S, setting, True, 0, 10, Selection.RANDOM),
+        Row("PRIOT-S 10 % magnitude", MethodKind.PRIOT_S, setting, True, 0, 10, Selection.MAGNITUDE),
+        Row("PRIOT-S 20 % random", MethodKind.PRIOT_S, setting, True, 0, 20, Selection.RANDOM),
+        Row("PRIOT-S 20 % magnitude", MethodKind.PRIOT_S, setting, True, 0, 20, Selection.MAGNITUDE),
     )
 
 
@@ -36,7 +44,7 @@ def test_quick_is_shorter_and_else_the_same():
     assert quick.quick
     assert quick.seeds == (10,)
     assert 1 <= quick.epochs < full.epochs
-    assert (quick.rows, quick.angles, quick.mu) == (full.rows, full.angles, full.mu)
+    assert (quick.rows, quick.angles, quick.setting) == (full.rows, full.angles, full.setting)
 
 
 def test_an_unknown_table_is_told_which_there_are():

@@ -6,18 +6,22 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from priot_hil.reference.engine import Observation
 from priot_hil.reference.errors import InputError
 from priot_hil.reference.kinds import LossRounding, MethodKind
 from priot_hil.reference.reference_engine import ReferenceEngine
 from priot_hil.reference.run import Shifts, initial_state, run_rng
 from priot_hil.reference.scales import calibration_order
 from priot_hil.reference.streams import order
+from priot_hil.reproductions.checkpoint import committed_models
 from priot_hil.reproductions.data import transfer_task
 from priot_hil.reproductions.files import pack, sha256, unpack
 from priot_hil.reproductions.performance import EnginesDiffer, first_state, perform
 from priot_hil.reproductions.plan import code_fingerprint, plan
 from priot_hil.reproductions.probe import Probe
 from priot_hil.reproductions.records import kept, read_records, write_records
+from priot_hil.reproductions.setting import UpdateRounding
+from priot_hil.reproductions.split import Split, draw_task
 
 ROWS = ("dynamic NITI", "static NITI", "PRIOT", "PRIOT-S 20 % magnitude")
 
@@ -85,8 +89,8 @@ def test_a_run_is_what_its_parts_say(name, runs, run_it, material, reference):
     record = run_it(run)
     task = transfer_task(material.mnist, run.angle, run.seed, run.train_samples, run.test_samples)
     engine = ReferenceEngine()
-    engine.load(material.model, run.method, first_state(run, material, reference))
-    probe = Probe(material.model, run.method, task.train.take(16))
+    engine.load(material.model(run), run.method, first_state(run, material, reference))
+    probe = Probe(material.model(run), run.method, task.train.take(16))
 
     def right():
         pairs = zip(task.test.images, task.test.labels, strict=True)
@@ -114,7 +118,7 @@ class Watcher(ReferenceEngine):
     def load(self, model, method, state):
         """Note the run."""
         super().load(model, method, state)
-        self.loaded, self.seen = (method, state), []
+        self.model, self.loaded, self.seen = model, (method, state), []
 
     def observe(self, image, label):
         """Note the sample; only the first is worth a step."""
@@ -139,10 +143,47 @@ def test_scales_are_calibrated_upright(runs, material):
     assert labels == tuple(y_train[chosen])
     method, dynamic = watcher.loaded
     assert (method, dynamic.scales, dynamic.rng) == (run.method, None, run_rng(0))
-    expected = initial_state(material.model, run.method, run.seed)
+    expected = initial_state(material.model(run), run.method, run.seed)
     assert all(np.array_equal(dynamic.values[i], expected.values[i]) for i in expected.values)
     assert state.rng == run_rng(run.seed)
     assert state.scales[9] == Shifts(*(getattr(watcher.first[9], name) for name in Shifts._fields))
+
+
+class Blind(Watcher):
+    """One that sees zeros only."""
+
+    def observe(self, image, label):
+        """Note the sample."""
+        self.seen.append((image, label))
+        return {i: Observation(None, None, None) for i in self.loaded[1].values}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("calibration_samples", 7), ("zeros_count", True), ("score_deviation", 3), ("pretraining", "niti")],
+)
+def test_a_run_starts_as_its_setting_says(name, value, runs, material):
+    """Fewer samples are observed; zero tensors count; other scores; another model, whose scores are the same draws."""
+    usual = runs["PRIOT"]
+    run = replace(usual, row=replace(usual.row, setting=replace(usual.row.setting, **{name: value})))
+    models, blind = committed_models("tiny_cnn", ["float", "niti"]), Blind()
+    state = first_state(run, replace(material, models=models), blind)
+    assert len(blind.seen) == (value if name == "calibration_samples" else len(material.mnist.x_train))
+    assert state.scales[9] == Shifts(0, 0, 0 if name == "zeros_count" else 31)
+    model = models[value if name == "pretraining" else "float"]
+    assert blind.model.weights[9] is model.weights[9]
+    scores = initial_state(model, run.method, run.seed, deviation=value if name == "score_deviation" else 32)
+    assert all(np.array_equal(state.values[i], scores.values[i]) for i in scores.values)
+
+
+def test_validation_images_judge_where_the_split_says_so(runs, run_it, material):
+    """Right predictions of the untrained model are those on the validation images."""
+    run = replace(runs["before transfer"], split=Split.VALIDATION)
+    test = draw_task(material.mnist, Split.VALIDATION, run.angle, run.seed, run.train_samples, run.test_samples).test
+    engine = ReferenceEngine()
+    engine.load(material.model(run), run.method, first_state(run, material, ReferenceEngine()))
+    right = sum(engine.predict(image) == label for image, label in zip(test.images, test.labels, strict=True))
+    assert run_it(run).epochs[0].test_correct == right
 
 
 def test_dynamic_scales_are_not_calibrated(runs, material):
@@ -305,14 +346,22 @@ def test_what_decides_a_run_is_in_its_key(runs):
         replace(run, train_samples=17),
         replace(run, test_samples=9),
         replace(run, devices=("host",)),
-        *(replace(run, row=other.row, method=other.method) for name, other in runs.items() if name != "PRIOT"),
+        replace(run, split=Split.VALIDATION),
+        *(replace(run, row=other.row) for name, other in runs.items() if name != "PRIOT"),
         *(
-            replace(run, method=replace(run.method, **{name: value}))
+            replace(run, row=replace(run.row, **{name: value}))
+            for name, value in [("theta", -63), ("kind", MethodKind.PRIOT_S)]
+        ),
+        *(
+            replace(run, row=replace(run.row, setting=replace(run.row.setting, **{name: value})))
             for name, value in [
-                ("mu", 4),
-                ("theta", -63),
+                ("pretraining", "niti"),
                 ("loss_rounding", LossRounding.NEAREST),
-                ("kind", MethodKind.PRIOT_S),
+                ("mu", 4),
+                ("calibration_samples", 999),
+                ("zeros_count", True),
+                ("score_deviation", 31),
+                ("update_rounding", UpdateRounding.NEAREST),
             ]
         ),
     ]
@@ -342,7 +391,7 @@ def test_the_fingerprint_sees_every_deciding_file(tmp_path):
 def test_plan_checks_one_run_of_each_row(experiment):
     """First seed, first angle; these take longest, and come first."""
     full = replace(experiment, seeds=(10, 11), angles=(30, 45))
-    planned = plan(full, "host", "emulator", "a", "b")
+    planned = plan(full, "host", "emulator", {"float": "a"}, "b")
     checked = planned[: len(full.rows)]
     assert len(planned) == 2 * 2 * len(full.rows)
     assert [run.row for run in checked] == list(full.rows)

@@ -24,7 +24,7 @@ def probed(runs, material):
         task = transfer_task(material.mnist, run.angle, run.seed, run.train_samples, run.test_samples)
         return (
             run,
-            Probe(material.model, run.method, task.train.take(4), 3),
+            Probe(material.model(run), run.method, task.train.take(4), 3),
             first_state(run, material, ReferenceEngine()),
         )
 

@@ -31,7 +31,7 @@ def table(experiment):
             counts,
             tuple(EpochRecord(i, 4, None, 0, None, None, counts) for i in range(run.epochs + 1)),
         )
-        for run in plan(experiment, "host", None, "a", "b")
+        for run in plan(experiment, "host", None, {"float": "a"}, "b")
     ]
     return Table(experiment, "host", {cell_of(record): record for record in records})
 

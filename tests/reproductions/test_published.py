@@ -61,7 +61,7 @@ def test_differences_by_hand(two_angles, write):
                 EpochRecord(i, right, None, 0, None, None, nothing) for i, right in enumerate((90, 40 + 2 * run.seed))
             ),
         )
-        for run in plan(two_angles, "host", None, "a", "b")
+        for run in plan(two_angles, "host", None, {"float": "a"}, "b")
         if (run.row.name, run.angle) == ("PRIOT", 30)
     ]
     page = read_published(write(), two_angles).page(

@@ -24,7 +24,7 @@ def table(experiment):
 @pytest.fixture(scope="module")
 def planned(table):
     """Its runs."""
-    return plan(table, "host", "emulator", "a", "b")
+    return plan(table, "host", "emulator", {"float": "a"}, "b")
 
 
 def record(run, *right):
@@ -116,7 +116,7 @@ def test_a_cell_with_an_unfinished_run_says_so(table, planned):
 def test_one_seed_has_no_deviation(table):
     """A single number."""
     single = replace(table, seeds=(11,))
-    planned = plan(single, "host", None, "a", "b")
+    planned = plan(single, "host", None, {"float": "a"}, "b")
     _, static, priot = report.body(made(single, planned, CURVES))
     assert static[1:4] == ["80.0", "20.0", ""]
     assert priot[1:4] == ["90.0", "89.0", "+10.0"]
@@ -144,3 +144,11 @@ def test_markdown_and_terminal_show_the_same_cells(table, planned):
     Console(file=shown, width=130).print(report.terminal_table("A title", columns, rows))
     for part in "\n".join(rows[2]).splitlines():
         assert part in shown.getvalue()
+
+
+def test_the_legend_tells_of_a_row_at_another_setting(table):
+    """What is another there, and nothing of the rows at the usual one."""
+    other = replace(table.rows[-1], setting=replace(table.setting, mu=2, pretraining="niti"))
+    told = report.legend(Table(replace(table, rows=(*table.rows[:-1], other)), "host", {}))
+    assert "PRIOT: niti, mu 2." in told
+    assert not any(line.startswith("PRIOT") for line in report.legend(Table(table, "host", {})))

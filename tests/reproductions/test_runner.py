@@ -17,11 +17,11 @@ from priot_hil.reference.errors import InputError
 from priot_hil.reproductions.chain import read_lines
 from priot_hil.reproductions.experiment import tables
 from priot_hil.reproductions.files import pack, unpack
+from priot_hil.reproductions.material import MaterialLoader
 from priot_hil.reproductions.plan import plan
 from priot_hil.reproductions.records import kept
 from priot_hil.reproductions.runner import Reproduction, reproduce
 from priot_hil.reproductions.table import read_table
-from priot_hil.reproductions.workers import MaterialLoader
 
 PATIENCE = 180  # seconds, for a machine that does other things too
 # What a user does, but with the small table: a process of its own, which Ctrl-C reaches through its process group.
@@ -53,7 +53,7 @@ def table(small, loader, tmp_path):
     def make(out="out", loader=loader, **changes):
         console = Console(file=io.StringIO(), width=130)
         changed = replace(small, **changes)
-        runs = plan(changed, "reference", None, "a checkpoint", "a code")
+        runs = plan(changed, "reference", None, {"float": "a checkpoint"}, "a code")
         return Reproduction(changed, runs, loader, tmp_path / out, "reference", "host", 2, console)
 
     return make
@@ -88,7 +88,7 @@ def test_a_table_is_made_and_written(table, tmp_path):
 def test_the_second_time_nothing_is_performed(table):
     """The same records, without data, model or engine."""
     records = table().perform()
-    nothing = MaterialLoader(open, None, "")
+    nothing = MaterialLoader(open, "", {})
     again = table(loader=nothing)
     assert again.perform() == records
     assert "[1/" not in shown(again)

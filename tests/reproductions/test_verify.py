@@ -25,8 +25,8 @@ def table(experiment, material, loader, tmp_path_factory):
     """Three rows of the small table, performed on the reference."""
     folder = tmp_path_factory.mktemp("runs")
     wanted = ("before transfer", "static NITI", "PRIOT")
-    known = Material(material.mnist, material.model, MADE, {"system": "one"})
-    runs = plan(experiment, "reference", None, loader.sha256, "another code")
+    known = Material(material.mnist, material.models, MADE, {"system": "one"})
+    runs = plan(experiment, "reference", None, loader.sums, "another code")
     records = [
         perform(run, known, [ReferenceEngine()], ReferenceEngine(), folder / run.key, lambda: None)
         for run in runs
@@ -61,10 +61,10 @@ def test_a_table_s_file_is_its_table(table, tmp_path):
 
 def test_performed_again_only_what_stands_beside_differs(table, material, tmp_path):
     """Times and machine; the chains are the same."""
-    run = next(run for run in plan(table.experiment, "reference", None, "", "") if run.row.name == "PRIOT")
+    run = next(run for run in plan(table.experiment, "reference", None, {"float": ""}, "") if run.row.name == "PRIOT")
     record = table.records[PRIOT]
     run = replace(run, checkpoint=record.run["checkpoint_sha256"], code=record.run["code_sha256"])
-    known = Material(material.mnist, material.model, MADE, {"system": "two"})
+    known = Material(material.mnist, material.models, MADE, {"system": "two"})
     again = perform(run, known, [ReferenceEngine()], ReferenceEngine(), tmp_path / "run", lambda: None)
     assert again.beside["machine"] != record.beside["machine"]
     first, second = (Table(table.experiment, "reference", {PRIOT: each}) for each in (record, again))
@@ -84,7 +84,9 @@ def test_a_record_carries_where_it_comes_from(table, material):
     assert body["data"]["mnist_sha256"] == material.data_sha256
     assert len(body["data"]["drawn_sha256"]) == len(body["checkpoint_sha256"]) == 64
     assert set(first.beside) == {"finished", "seconds", "machine"}
-    seeds = {replace(run, seed=11).description()["seed"] for run in plan(table.experiment, "host", None, "", "")}
+    seeds = {
+        replace(run, seed=11).description()["seed"] for run in plan(table.experiment, "host", None, {"float": ""}, "")
+    }
     assert seeds == {11}
 
 

@@ -1,0 +1,61 @@
+"""What a table of accuracies has to say."""
+
+from .. import report
+from ..table import Table
+from .curves import curve_pictures
+from .runs import key_of, runs_section
+from .sections import NOT_RUN, CellText, Grid, Linked, Part, Prose, Section
+
+
+def accuracy_sections(table: Table, name: str) -> list[Section]:
+    """The sections of a table of accuracies.
+
+    Args:
+        table: What was run.
+        name: Its file, as a command names it.
+
+    Raises:
+        InputError: matplotlib is missing.
+    """
+    told = [*missing(table), *report.legend(table)]
+    sections = [Section("accuracy", "Accuracy", (accuracies(table), *map(Prose, told)))]
+    if table.experiment.claims:
+        sections.append(Section("claims", "Claims", claims(table)))
+    sections.append(Section("curves", "Training curves", curve_pictures(table)))
+    return [*sections, runs_section(table, name)]
+
+
+def missing(table: Table) -> list[str]:
+    """What a reader must know about a table that is not whole, a sentence each."""
+    experiment, said = table.experiment, []
+    if experiment.quick:
+        said.append("This is the short form of the table: fewer seeds and epochs, and no verdicts.")
+    if (left := len(table.cells) - len(table.records)) > 0:
+        said.append(f"{left} of {len(table.cells)} runs have not been made; what needs them says “{NOT_RUN}”.")
+    return said
+
+
+def accuracies(table: Table) -> Grid:
+    """The accuracies; each leads to its runs."""
+    angles = table.experiment.angles
+    rows: list[tuple[CellText, ...]] = []
+    for told, row in zip(report.body(table), table.experiment.rows, strict=True):
+        head, *cells, board = told
+        keys = [key_of(table, row.name, angle) for angle in angles for _ in report.MEASURES]
+        rows.append((head, *(Linked(text, key) for text, key in zip(cells, keys, strict=True)), board))
+    return Grid(
+        key="table",
+        title=table.experiment.title,
+        columns=("", *report.MEASURES * len(angles), "emulated board"),
+        rows=tuple(rows),
+        align="l" + "r" * len(report.MEASURES) * len(angles) + "l",
+        groups=(("", 1), *((f"{angle}°", len(report.MEASURES)) for angle in angles), ("", 1)),
+        notes=("Percent, and points of gain. Each figure leads to its runs.",),
+    )
+
+
+def claims(table: Table) -> tuple[Part, ...]:
+    """The claims with their verdicts, where they stand and how they are judged."""
+    rows = tuple(map(tuple, report.claims(table)))
+    grid = Grid("claims-table", "Published claims and what this table says about them", report.CLAIM_COLUMNS, rows, "pprll")
+    return (grid, *map(Prose, (*report.sources(table.experiment), *report.rule(table))))

@@ -1,0 +1,164 @@
+"""Files of records, and what each has to say in a report."""
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from priot_hil.harness.paths import ROOT
+from priot_hil.reference.errors import InputError
+
+from ..chain import linked
+from ..cost.records import read_record
+from ..cost.setting import FORMAT as COST
+from ..files import sha256
+from ..table import FORMAT as TABLE
+from ..table import read_table
+from .cost import cost_sections
+from .kinds import sections_of
+from .sections import Section
+
+RESULTS = ROOT / "docs" / "results"
+KNOWN = (TABLE, COST)
+DO = "make it anew with `./run invoke reproduce`"
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """What one file has to say.
+
+    Attributes:
+        key: Begins the address of each of its parts.
+        title: Its heading.
+        name: The file, as a command names it.
+        records: What is in it, in words.
+        hashed: What `hash` is of.
+        hash: Stands for the whole file.
+        sections: In order.
+    """
+
+    key: str
+    title: str
+    name: str
+    records: str
+    hashed: str
+    hash: str
+    sections: tuple[Section, ...]
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """Files to report on.
+
+    Attributes:
+        files: Those of a known format.
+        left_out: A sentence for each that is of another format than is known here.
+    """
+
+    files: tuple[Path, ...]
+    left_out: tuple[str, ...]
+
+
+def choose(named: Sequence[Path], published: Path = RESULTS) -> Chosen:
+    """The files that a report is about.
+
+    Args:
+        named: Files, which must be of a known format, and folders, of which those are taken that are; none for the
+            published ones.
+        published: Where these are.
+
+    Raises:
+        InputError: A file is missing or of no known format, or there is none at all.
+    """
+    files: list[Path] = []
+    left_out: list[str] = []
+    for path in named or [published]:
+        if not path.is_dir():
+            if (found := format_of(path)) not in KNOWN:
+                raise InputError.about(f"{path}", expected=_expected(), got=found, do=DO)
+            files.append(path)
+            continue
+        for file in _within(path):
+            found = format_of(file)
+            if found in KNOWN:
+                files.append(file)
+            elif found.startswith(("priot-run/", "priot-table/", "priot-cost/")):
+                left_out.append(f"{called(file)} is left out: its format is {found}, expected {_expected()}; {DO}.")
+    if not files:
+        where = ", ".join(map(str, named or [published]))
+        got = " ".join(left_out) or "none"
+        raise InputError.about("records", expected=f"files of {_expected()} in {where}", got=got, do=DO)
+    return Chosen(tuple(dict.fromkeys(files)), tuple(left_out))
+
+
+def read_chapters(files: Sequence[Path]) -> list[Chapter]:
+    """What files have to say.
+
+    Raises:
+        InputError: One of them is damaged, or matplotlib is missing.
+    """
+    chapters: list[Chapter] = []
+    for path in files:
+        taken = [chapter.key for chapter in chapters]
+        key = stem = re.sub(r"[^a-z0-9]+", "-", path.stem.lower()).strip("-") or "records"
+        number = 2
+        while key in taken:
+            key, number = f"{stem}-{number}", number + 1
+        chapters.append(_chapter(path, key))
+    return chapters
+
+
+def format_of(path: Path) -> str:
+    """The format that a file says it has; "no format" of one that says none.
+
+    Raises:
+        InputError: It cannot be read, or is neither JSON nor JSON Lines.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        content = _json(text) or json.loads(text.partition("\n")[0])
+    except (OSError, ValueError) as error:
+        got = f"{type(error).__name__} {error}"
+        do = "restore it, or leave it out"
+        raise InputError.about(f"{path}", expected=_expected(), got=got, do=do) from error
+    body = content.get("body", content) if isinstance(content, dict) else {}
+    return str(body.get("format", "no format")) if isinstance(body, dict) else "no format"
+
+
+def called(path: Path) -> str:
+    """A file as a command given in the checkout names it."""
+    full = path.resolve()
+    return full.relative_to(ROOT).as_posix() if full.is_relative_to(ROOT) else str(path)
+
+
+def _chapter(path: Path, key: str) -> Chapter:
+    name = called(path)
+    if format_of(path) == COST:
+        record = read_record(path)
+        title, hashed, digest = record.title, "file's SHA-256", sha256(path.read_bytes())
+        records, sections = f"{len(record.rows)} rows", cost_sections(record)
+    else:
+        table = read_table(path)
+        title, hashed, digest = table.experiment.title, "chain's last SHA-256", linked(table.entries())[-1].sha256
+        records, sections = f"{len(table.records)} of {len(table.cells)} runs", sections_of(table, name)
+    return Chapter(key, title, name, records, hashed, digest, tuple(sections))
+
+
+def _json(text: str) -> Any:
+    """JSON, or None where it is none; JSON Lines are none, unless there is but one."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None
+
+
+def _within(folder: Path) -> list[Path]:
+    """Tables first, then costs."""
+    files = [*sorted(folder.rglob("*.jsonl")), *sorted(folder.rglob("*.json"))]
+    return [file for file in files if "kept" not in file.relative_to(folder).parts]
+
+
+def _expected() -> str:
+    return " or ".join(KNOWN)

@@ -1,0 +1,38 @@
+"""`report`: one page with everything, and its tables as files beside it."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from priot_hil.harness.files import write_aside
+
+from .chapters import RESULTS, choose, read_chapters
+from .render import page
+from .tables import files
+
+OUT = Path("results") / "report"
+
+
+def report(
+    records: Sequence[Path] = (), out: Path = OUT, published: Path = RESULTS, say: Callable[[str], None] = print
+) -> None:
+    """Write the page ``index.html``, and its tables as Markdown and LaTeX into ``tables/``.
+
+    Args:
+        records: Files of records, and folders with some; none for the published ones.
+        out: Folder of the page.
+        published: Where these are.
+        say: Told of each file left out, and of what was written.
+
+    Raises:
+        InputError: A file is missing, damaged or of no known format, jinja2 or matplotlib is missing, or the folder cannot
+            be written.
+    """
+    chosen = choose(records, published)
+    for sentence in chosen.left_out:
+        say(sentence)
+    chapters = read_chapters(chosen.files)
+    made = {out / "tables" / name: text for name, text in files(chapters).items()}
+    made[out / "index.html"] = page(chapters, chosen.left_out)
+    for path, text in made.items():
+        write_aside(path, text)
+    say(f"Written: {out / 'index.html'}, and {len(made) - 1} tables as Markdown and LaTeX in {out / 'tables'}")
