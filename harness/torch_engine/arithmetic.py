@@ -21,18 +21,18 @@ def update_shift(largest: int, mu: int) -> int:
     return max(0, bit_width(largest) - mu)
 
 
-def requantize(accumulator: torch.Tensor, shift: int | torch.Tensor) -> torch.Tensor:
+def requantize(accumulator: torch.Tensor, shift: int) -> torch.Tensor:
     """clip(round_shift(accumulator, shift)).
 
     Args:
         accumulator: float64, whole numbers below 2**31 in magnitude. So all is exact: a division by a power of two only
             moves the point, and the sum with a half then needs 33 bits at most.
-        shift: 0..31, for all; or a float64 tensor that broadcasts.
+        shift: 0..31.
 
     Returns:
         int8, same shape, -127..127.
     """
-    quotient = accumulator * (2.0**-shift if isinstance(shift, int) else torch.exp2(-shift))
+    quotient = accumulator * 2.0**-shift
     half = torch.full((), 0.5, dtype=quotient.dtype, device=quotient.device)
     # Half away from 0, as the conversion cuts off what is behind the point.
     return quotient.add_(half.copysign(quotient)).clamp_(-INT8_MAX, INT8_MAX).to(torch.int8)

@@ -44,6 +44,7 @@ class HostKernels(TensorKernels):
         self._largest = loaded[f"priot_layer_largest{suffix}"]
         self._largest.restype = ctypes.c_uint32
         self._learn = loaded[f"priot_layer_learn{suffix}"]
+        self._requantize = loaded[f"priot_layer_requantize{suffix}"]
         self._threads = threads
         self._helpers = ThreadPoolExecutor(max(1, threads - 1), "layer")
 
@@ -54,7 +55,7 @@ class HostKernels(TensorKernels):
         for sample, own in zip(windows.split(positions), accumulators.split(positions), strict=True):
             layer = _layer(edges, inputs=sample.data_ptr(), accumulators=own.data_ptr())
             self._share(self._forward, layer, rows, [()] * self._shares(edges, rows))
-        return accumulators.double()
+        return accumulators
 
     def input_error(self, edges: Edges, error: torch.Tensor, pixels: int) -> torch.Tensor:
         """See `Kernels.input_error`."""
@@ -62,7 +63,15 @@ class HostKernels(TensorKernels):
         columns, channels = edges.values.shape[1], layer.channels
         own = torch.empty(self._shares(edges, len(error)), columns + (pixels + 1) * channels, dtype=torch.int32)
         self._share(self._input_error, layer, len(error), _addresses(own))
-        return own[:, columns:-channels].sum(0, dtype=torch.float64).view(pixels, channels)
+        return own[:, columns:-channels].sum(0, dtype=torch.int32).view(pixels, channels)
+
+    def requantize(self, accumulator: torch.Tensor, shift: int) -> torch.Tensor:
+        """See `Kernels.requantize`; int32."""
+        values = torch.empty_like(accumulator, dtype=torch.int8)
+        count, wanted = (ctypes.c_uint32(number) for number in (accumulator.numel(), shift))
+        to = ctypes.c_void_p(values.data_ptr())
+        self._requantize(ctypes.c_void_p(accumulator.data_ptr()), count, wanted, to)
+        return values
 
     def largest(self, edges: Edges, error: torch.Tensor, windows: torch.Tensor) -> int:
         """See `Kernels.largest`."""

@@ -5,7 +5,7 @@ from typing import Protocol
 import torch
 from torch.nn import functional
 
-from .arithmetic import INT8_MAX, psto_clip
+from .arithmetic import INT8_MAX, psto_clip, requantize
 from .edges import Edges
 from .products import Products
 
@@ -13,15 +13,20 @@ from .products import Products
 class Kernels(Protocol):
     """Forward, error, gradient and update of one layer. Errors and gradients are those of a single sample.
 
-    Errors are int8, (positions, out), windows int8, (positions, columns).
+    Errors are int8, (positions, out), windows int8, (positions, columns). Accumulators are whole numbers below 2**31 in
+    magnitude, of the dtype that the kernels' own `requantize` takes.
     """
 
     def forward(self, edges: Edges, windows: torch.Tensor) -> torch.Tensor:
-        """The accumulator: float64, (n * positions, out), of the windows of n samples."""
+        """The accumulator, (n * positions, out), of the windows of n samples."""
         ...
 
     def input_error(self, edges: Edges, error: torch.Tensor, pixels: int) -> torch.Tensor:
-        """The accumulator of the error to an input of that many pixels: float64, (pixels, channels)."""
+        """The accumulator of the error to an input of that many pixels, (pixels, channels)."""
+        ...
+
+    def requantize(self, accumulator: torch.Tensor, shift: int) -> torch.Tensor:
+        """An accumulator, contiguous, as int8 values of the same shape."""
         ...
 
     def largest(self, edges: Edges, error: torch.Tensor, windows: torch.Tensor) -> int:
@@ -52,6 +57,10 @@ class TensorKernels:
         taps = edges.pixels.numel()
         sums = self._products(error, edges.effective).view(taps, -1)
         return sums.new_zeros(pixels + 1, sums.shape[1]).index_add_(0, edges.pixels.view(-1), sums)[:-1]
+
+    def requantize(self, accumulator: torch.Tensor, shift: int) -> torch.Tensor:
+        """See `Kernels.requantize`; float64."""
+        return requantize(accumulator, shift)
 
     def largest(self, edges: Edges, error: torch.Tensor, windows: torch.Tensor) -> int:
         """See `Kernels.largest`."""

@@ -10,7 +10,7 @@ from torch.nn import functional
 from priot_hil.reference.network import Conv2d, Flatten, Layer, Linear, MaxPool2d, Relu, output_shape
 from priot_hil.reference.run import Shifts
 
-from .arithmetic import requantize, requantize_shift
+from .arithmetic import requantize_shift
 from .edges import Edges
 from .kernels import Kernels, windows_of
 from .layouts import channels_first, channels_last
@@ -89,7 +89,7 @@ def forward(
                 accumulator = kernels.forward(edges[i], trace.windows[i])
                 shape = output_shape(layer, tuple(channels_first(x).shape[1:]), f"{layer}")
                 accumulator = accumulator.view(-1, *shape[1:], shape[0])
-                trace.requantized[i] = _requantized(accumulator, None if scales is None else scales[i].forward)
+                trace.requantized[i] = _requantized(kernels, accumulator, None if scales is None else scales[i].forward)
                 x = trace.requantized[i].values
             case Relu():
                 x = x.clamp(min=0)
@@ -134,7 +134,7 @@ def backward(
             case Conv2d() | Linear() if i != last:
                 pixels = x[0].numel() // x.shape[-1]
                 accumulator = kernels.input_error(edges[i], rows_of(error), pixels).view(x.shape)
-                onward = _requantized(accumulator, None if scales is None else scales[i].backward)
+                onward = _requantized(kernels, accumulator, None if scales is None else scales[i].backward)
                 error = onward.values
             case Relu():
                 error = error * (x > 0)
@@ -153,15 +153,11 @@ def rows_of(error: torch.Tensor) -> torch.Tensor:
     return error.reshape(-1, error.shape[-1]).contiguous()
 
 
-def _requantized(accumulator: torch.Tensor, shift: int | None) -> Requantized:
+def _requantized(kernels: Kernels, accumulator: torch.Tensor, shift: int | None) -> Requantized:
     """Take accumulators to int8 values, by a given shift or by each sample's own."""
-    count = accumulator.shape[0]
     if shift is not None:
-        return Requantized(requantize(accumulator, shift), [shift] * count, [])
+        return Requantized(kernels.requantize(accumulator, shift), [shift] * len(accumulator), [])
     largest = [int(value) for value in accumulator.abs().flatten(1).amax(1).tolist()]
     shifts = [requantize_shift(value) for value in largest]
-    if count == 1:
-        return Requantized(requantize(accumulator, shifts[0]), shifts, largest)
-    each = torch.tensor(shifts, dtype=torch.float64, device=accumulator.device)
-    by_sample = each.view(count, *[1] * (accumulator.ndim - 1))
-    return Requantized(requantize(accumulator, by_sample), shifts, largest)
+    values = [kernels.requantize(sample, own) for sample, own in zip(accumulator, shifts, strict=True)]
+    return Requantized(torch.stack(values), shifts, largest)

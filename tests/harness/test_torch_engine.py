@@ -20,6 +20,7 @@ from priot_hil.harness.replay import replay
 from priot_hil.harness.strategies import Run
 from priot_hil.harness.torch_engine import TorchEngine
 from priot_hil.harness.torch_engine.arithmetic import psto_clip, requantize
+from priot_hil.harness.torch_engine.choice import choose_kernels
 from priot_hil.harness.torch_engine.host_kernels import HostKernels
 from priot_hil.harness.torch_engine.kernels import Kernels, TensorKernels
 from priot_hil.harness.torch_engine.products import FLOAT32, FLOAT64, Products, are_exact, choose_products
@@ -119,13 +120,14 @@ def test_roundings_are_the_reference_s() -> None:
     powers = np.array([2**k for k in range(31)])
     values = np.unique(np.concatenate([near, powers, powers - 1, powers + 1, 3 * powers // 2]))
     values = np.concatenate([values[values < 2**31], -values[values < 2**31]])
+    every_loops = KERNELS["plain loops"](), choose_kernels(CPU)
     for shift in range(32):
-        sums = torch.tensor(values).double()
+        sums = torch.tensor(values, dtype=torch.int32)
         rounded = arithmetic.requantize(values, shift).tolist()
-        assert requantize(sums, shift).tolist() == rounded
-        assert requantize(sums, torch.full_like(sums, shift)).tolist() == rounded
+        assert requantize(sums.double(), shift).tolist() == rounded
+        assert all(loops.requantize(sums, shift).tolist() == rounded for loops in every_loops)
         updates = arithmetic.clip(arithmetic.psto_shift(values, shift)).tolist()
-        assert psto_clip(sums.to(torch.int32), shift).tolist() == updates
+        assert psto_clip(sums, shift).tolist() == updates
 
 
 WRONG = {

@@ -278,6 +278,14 @@ PART void learn(const priot_layer *layer, uint32_t first, uint32_t last, int32_t
     }
 }
 
+PART void requantize(const int32_t *restrict sums, uint32_t count, uint32_t shift, int8_t *restrict values) {
+    const uint32_t half = priot_rounding_half(shift);
+
+    for (uint32_t i = 0; i < count; ++i) {
+        values[i] = priot_requantize(sums[i], shift, half);
+    }
+}
+
 void priot_layer_forward(const priot_layer *layer, uint32_t first, uint32_t last) {
     forward(layer, first, last, dot_group);
 }
@@ -292,6 +300,10 @@ uint32_t priot_layer_largest(const priot_layer *layer, uint32_t first, uint32_t 
 
 void priot_layer_learn(const priot_layer *layer, uint32_t first, uint32_t last, int32_t *own) {
     learn(layer, first, last, own);
+}
+
+void priot_layer_requantize(const int32_t *sums, uint32_t count, uint32_t shift, int8_t *values) {
+    requantize(sums, count, shift, values);
 }
 
 #if defined(__x86_64__)
@@ -309,5 +321,9 @@ AVX2 uint32_t priot_layer_largest_avx2(const priot_layer *layer, uint32_t first,
 
 AVX2 void priot_layer_learn_avx2(const priot_layer *layer, uint32_t first, uint32_t last, int32_t *own) {
     learn(layer, first, last, own);
+}
+
+AVX2 void priot_layer_requantize_avx2(const int32_t *sums, uint32_t count, uint32_t shift, int8_t *values) {
+    requantize(sums, count, shift, values);
 }
 #endif

@@ -44,6 +44,9 @@ PRIOT_HOST_EXPORT uint32_t priot_layer_largest(const priot_layer *layer, uint32_
 /* Updates rows first..last - 1. own: [columns]. */
 PRIOT_HOST_EXPORT void priot_layer_learn(const priot_layer *layer, uint32_t first, uint32_t last, int32_t *own);
 
+/* values[i] = requantize(sums[i], shift), shift 0..31. */
+PRIOT_HOST_EXPORT void priot_layer_requantize(const int32_t *sums, uint32_t count, uint32_t shift, int8_t *values);
+
 #if defined(__x86_64__)
 /* The same for processors with AVX2, several times as fast; which processor this is, the caller knows. */
 PRIOT_HOST_EXPORT void priot_layer_forward_avx2(const priot_layer *layer, uint32_t first, uint32_t last);
@@ -52,6 +55,7 @@ PRIOT_HOST_EXPORT void priot_layer_input_error_avx2(const priot_layer *layer, ui
 PRIOT_HOST_EXPORT uint32_t priot_layer_largest_avx2(const priot_layer *layer, uint32_t first, uint32_t last,
                                                     int32_t *own);
 PRIOT_HOST_EXPORT void priot_layer_learn_avx2(const priot_layer *layer, uint32_t first, uint32_t last, int32_t *own);
+PRIOT_HOST_EXPORT void priot_layer_requantize_avx2(const int32_t *sums, uint32_t count, uint32_t shift, int8_t *values);
 #endif
 
 #endif
