@@ -1,7 +1,6 @@
 """Tasks: `./run invoke --list`. Each parses its options, calls one function, and turns a refusal into one sentence."""
 
 from pathlib import Path
-from typing import Any
 
 from invoke import Context, task
 
@@ -75,6 +74,15 @@ def publish(_: Context, records: str = "") -> None:
     publish_table(Path(records) if records else None)
 
 
+@task(iterable=["records"], help={"records": "a file or a folder of records, may be given again", "out": "a folder"})
+@command
+def report(_: Context, records: list[str], out: str = "results/report") -> None:
+    """Write one page with all tables, curves and where each figure comes from (needs PRIOT_EXTRAS=plots)."""
+    from priot_hil.reproductions.page.make import report as write_report
+
+    write_report([Path(each) for each in records], Path(out))
+
+
 @task(help={"way": "float (needs torch: PRIOT_EXTRAS=float ./run ...) or niti", "device": "engine that trains niti"})
 @command
 def pretrain(_: Context, way: str, device: str = "host") -> None:
@@ -131,15 +139,8 @@ def bisect(
     """Find the first step of a long run in which two engines differ, and keep it as a capsule."""
     from priot_hil.reproductions.bisect import bisect as find_step
 
-    options: dict[str, Any] = {
-        "table": table,
-        "row": row,
-        "angle": angle,
-        "seed": seed,
-        "epochs": epochs,
-        "epoch": epoch or None,
-    }
-    return CHECK_FAILED if find_step(device, against=against, out=Path(out), **options) else 0
+    run = {"table": table, "row": row, "angle": angle, "seed": seed, "epochs": epochs, "epoch": epoch or None}
+    return CHECK_FAILED if find_step(device, against=against, out=Path(out), **run) else 0
 
 
 @task(help={"device": "more ports to ask, with commas", "baud": "bits per second of serial ports"})
@@ -201,13 +202,7 @@ def chaos(
 )
 @command
 def run_epochs(
-    _: Context,
-    device: str,
-    row: str = "PRIOT",
-    angle: int = 30,
-    seed: int = 10,
-    epochs: int = 30,
-    stop: bool = False,
+    _: Context, device: str, row: str = "PRIOT", angle: int = 30, seed: int = 10, epochs: int = 30, stop: bool = False
 ) -> None:
     """Let a board train on its own flash, unplugged if you like; the same command again collects and checks."""
     from priot_hil.reproductions.run_epochs import run_epochs as run_detached

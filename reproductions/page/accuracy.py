@@ -57,5 +57,5 @@ def accuracies(table: Table) -> Grid:
 def claims(table: Table) -> tuple[Part, ...]:
     """The claims with their verdicts, where they stand and how they are judged."""
     rows = tuple(map(tuple, report.claims(table)))
-    grid = Grid("claims-table", "Published claims and what this table says about them", report.CLAIM_COLUMNS, rows, "pprll")
+    grid = Grid("claims", "Published claims, and what this table says about them", report.CLAIM_COLUMNS, rows, "pprll")
     return (grid, *map(Prose, (*report.sources(table.experiment), *report.rule(table))))

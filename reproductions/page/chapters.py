@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from .sections import Section
 
 RESULTS = ROOT / "docs" / "results"
 KNOWN = (TABLE, COST)
+TAKEN = ("files", "how", "theme")  # addresses of the page's own
 DO = "make it anew with `./run invoke reproduce`"
 
 
@@ -93,21 +95,38 @@ def choose(named: Sequence[Path], published: Path = RESULTS) -> Chosen:
     return Chosen(tuple(dict.fromkeys(files)), tuple(left_out))
 
 
-def read_chapters(files: Sequence[Path]) -> list[Chapter]:
-    """What files have to say.
+def keys(files: Sequence[Path]) -> dict[str, Path]:
+    """Files by a key of their own, which is their name, as far as an address may have it."""
+    by_key: dict[str, Path] = {}
+    for path in files:
+        key = stem = re.sub(r"[^a-z0-9]+", "-", path.stem.lower()).strip("-") or "records"
+        for number in count(2):
+            if key not in by_key and key not in TAKEN:
+                break
+            key = f"{stem}-{number}"
+        by_key[key] = path
+    return by_key
+
+
+def read_chapter(path: Path, key: str) -> Chapter:
+    """What a file has to say.
 
     Raises:
-        InputError: One of them is damaged, or matplotlib is missing.
+        InputError: It is damaged, or matplotlib is missing.
     """
-    chapters: list[Chapter] = []
-    for path in files:
-        taken = [chapter.key for chapter in chapters]
-        key = stem = re.sub(r"[^a-z0-9]+", "-", path.stem.lower()).strip("-") or "records"
-        number = 2
-        while key in taken:
-            key, number = f"{stem}-{number}", number + 1
-        chapters.append(_chapter(path, key))
-    return chapters
+    name = called(path)
+    if format_of(path) == COST:
+        cost = read_record(path)
+        digest = sha256(path.read_bytes())
+        told = f"{len(cost.rows)} rows", "file's SHA-256", digest
+        return Chapter(key, cost.title, name, *told, tuple(cost_sections(cost)))
+    table = read_table(path)
+    told = (
+        f"{len(table.records)} of {len(table.cells)} runs",
+        "chain's last SHA-256",
+        linked(table.entries())[-1].sha256,
+    )
+    return Chapter(key, table.experiment.title, name, *told, tuple(sections_of(table, name)))
 
 
 def format_of(path: Path) -> str:
@@ -131,19 +150,6 @@ def called(path: Path) -> str:
     """A file as a command given in the checkout names it."""
     full = path.resolve()
     return full.relative_to(ROOT).as_posix() if full.is_relative_to(ROOT) else str(path)
-
-
-def _chapter(path: Path, key: str) -> Chapter:
-    name = called(path)
-    if format_of(path) == COST:
-        record = read_record(path)
-        title, hashed, digest = record.title, "file's SHA-256", sha256(path.read_bytes())
-        records, sections = f"{len(record.rows)} rows", cost_sections(record)
-    else:
-        table = read_table(path)
-        title, hashed, digest = table.experiment.title, "chain's last SHA-256", linked(table.entries())[-1].sha256
-        records, sections = f"{len(table.records)} of {len(table.cells)} runs", sections_of(table, name)
-    return Chapter(key, title, name, records, hashed, digest, tuple(sections))
 
 
 def _json(text: str) -> Any:

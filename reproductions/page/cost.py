@@ -1,9 +1,12 @@
 """What the table of costs has to say."""
 
-from collections.abc import Callable
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
 
 from ..cost import report
-from ..cost.phases import PHASES, Pass
+from ..cost.phases import PHASES
 from ..cost.records import CostRecord
 from ..cost.rows import EpochCost
 from .pictures import bars
@@ -11,7 +14,9 @@ from .runs import flat
 from .sections import Facts, Fold, Grid, Part, Picture, Pictures, Prose, Section
 
 SERIES = {phase: number for number, phase in enumerate(PHASES.values(), start=1)}
-BETWEEN = "between phases"
+BETWEEN = len(SERIES) + 1
+WHATS = ("training", "inference")
+WORDS = ("", "layer", "phase", "dynamic NITI", "bytes")  # headings of columns that name their rows
 
 
 def cost_sections(record: CostRecord) -> list[Section]:
@@ -20,18 +25,16 @@ def cost_sections(record: CostRecord) -> list[Section]:
     Raises:
         InputError: matplotlib is missing.
     """
-    grids = [_grid(f"table-{number}", title, cells) for number, (title, cells) in enumerate(report.tables(record), 1)]
-    first, *others = grids
-    last = len(record.rows[0].epochs) - 1
+    first, *others = [grid(title, cells) for title, cells in report.tables(record)]
     splits: list[Part] = [split(record, 0)]
-    if last:
-        epoch = record.rows[0].epochs[last].epoch
-        splits.append(Fold("split-last", f"The same in epoch {epoch}", (split(record, last),)))
+    for index, epoch in enumerate(record.rows[0].epochs[1:], start=1):
+        splits.append(Fold(f"split-{epoch.epoch}", f"The same in epoch {epoch.epoch}", (split(record, index),)))
+    legend = Fold("legend", "How to read the tables of costs", tuple(map(Prose, report.legend(record))))
     return [
-        Section("steps", "A step", (first, *map(Prose, report.legend(record)))),
+        Section("steps", "A step", (grouped(first), legend)),
         Section("split", "Split by layer and phase", tuple(splits)),
-        Section("details", "All tables of costs", tuple(Fold(f"of-{each.key}", each.title, (each,)) for each in others)),
-        Section("made", "Where the costs come from", (Facts(tuple(_facts(record).items())),)),
+        Section("tables", "More tables", tuple(Fold(f"of-{each.key}", each.title, (each,)) for each in others)),
+        Section("made", "Where the costs come from", (Facts(facts(record)),)),
     ]
 
 
@@ -44,44 +47,53 @@ def split(record: CostRecord, index: int) -> Pictures:
     """
     epochs = [row.epochs[index] for row in record.rows]
     labels = [row.row for row in record.rows]
-    longest = max(epoch.training.mean() for epoch in epochs) / 1000
-    shown = [_picture("all layers", labels, epochs, longest, None)]
-    largest = max(epoch.training.mean(layer) for epoch in epochs for layer in record.layers) / 1000
+    shown = [_picture("all layers", labels, epochs, None, [None])]
     for layer, name in record.layers.items():
-        shown.append(_picture(f"layer {layer}, {name}", labels, epochs, largest, layer))
-    key = tuple((name, number) for name, number in (*SERIES.items(), (BETWEEN, len(SERIES) + 1)))
+        shown.append(_picture(f"layer {layer}, {name}", labels, epochs, layer, list(record.layers)))
+    key = tuple((name, number) for name, number in (*SERIES.items(), ("between phases", BETWEEN)))
     title = f"Thousand cycles of a training step, epoch {epochs[0].epoch}"
     note = "The layers share one scale, which is not that of all layers together. The tables below have every figure."
     return Pictures(title, key, tuple(shown), (note,))
 
 
-def _picture(
-    caption: str, labels: list[str], epochs: list[EpochCost], longest: float, layer: int | None
-) -> Picture:
-    passes = [epoch.training for epoch in epochs]
-    phases = [phase for phase in SERIES if any(taken.mean(layer, phase) for taken in passes)]
-    parts = {SERIES[phase]: [taken.mean(layer, phase) / 1000 for taken in passes] for phase in phases}
-    total: Callable[[Pass], float] = lambda taken: taken.mean(layer)
-    if layer is None:
-        parts[len(SERIES) + 1] = [(taken.between + taken.clock) / taken.steps / 1000 for taken in passes]
-    told = [
-        f"{label}: {total(taken) / 1000:,.1f}, of it "
-        + ", ".join(f"{phase} {taken.mean(layer, phase) / 1000:,.1f}" for phase in phases)
-        for label, taken in zip(labels, passes, strict=True)
-    ]
-    svg = bars(labels, parts, unit="thousand cycles", limit=longest)
-    return Picture(svg, caption.capitalize(), f"Thousand cycles of a training step, {caption}. {'; '.join(told)}.")
-
-
-def _grid(key: str, title: str, cells: report.Cells) -> Grid:
+def grid(title: str, cells: report.Cells) -> Grid:
     """A table of the Markdown page, whose sums are in bold type there."""
     head, *rows = cells
     strong = tuple(index for index, row in enumerate(rows) if any(cell.startswith("**") for cell in row))
-    words = sum(1 for name in head[:2] if name in ("", "layer", "phase", "dynamic NITI", "bytes"))
+    words = sum(name in WORDS for name in head[:2])
+    key = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")
     plain = tuple(tuple(cell.strip("*") for cell in row) for row in rows)
-    align = "l" * words + "r" * (len(head) - words)
-    return Grid(key, title, tuple(head), plain, align, strong=strong)
+    return Grid(key, title, tuple(head), plain, "l" * words + "r" * (len(head) - words), strong=strong)
 
 
-def _facts(record: CostRecord) -> dict[str, str]:
-    return flat(record.description) | flat(record.made)
+def grouped(steps: Grid) -> Grid:
+    """The table of steps with its columns under training and inference."""
+    begins = [next(i for i, name in enumerate(steps.columns) if name.startswith(f"{what}: ")) for what in WHATS]
+    begins.append(steps.columns.index("ratio"))
+    spans = [end - begin for begin, end in pairwise(begins)]
+    groups = (("", begins[0]), *zip(WHATS, spans, strict=True), ("", len(steps.columns) - begins[-1]))
+    columns = tuple(re.sub(r"^(training|inference): ", "", name) for name in steps.columns)
+    return replace(steps, title="Training step and inference", columns=columns, groups=groups)
+
+
+def facts(record: CostRecord) -> tuple[tuple[str, str], ...]:
+    """What the costs were measured of, by what and where."""
+    return tuple((flat(record.description) | flat(record.made)).items())
+
+
+def _picture(
+    caption: str, labels: list[str], epochs: list[EpochCost], layer: int | None, scale: Sequence[int | None]
+) -> Picture:
+    """Bars of one layer, or of all; `scale` names those whose largest gives the scale."""
+    passes = [epoch.training for epoch in epochs]
+    phases = [phase for phase in SERIES if any(taken.mean(layer, phase) for taken in passes)]
+    parts = {SERIES[phase]: [taken.mean(layer, phase) / 1000 for taken in passes] for phase in phases}
+    if layer is None:
+        parts[BETWEEN] = [(taken.between + taken.clock) / taken.steps / 1000 for taken in passes]
+    limit = max(taken.mean(each) for taken in passes for each in scale) / 1000
+    told = []
+    for label, taken in zip(labels, passes, strict=True):
+        each = ", ".join(f"{phase} {taken.mean(layer, phase) / 1000:,.1f}" for phase in phases)
+        told.append(f"{label}: {taken.mean(layer) / 1000:,.1f}, of it {each}")
+    svg = bars(labels, parts, unit="thousand cycles", limit=limit)
+    return Picture(svg, caption.capitalize(), f"Thousand cycles of a training step, {caption}. {'; '.join(told)}.")

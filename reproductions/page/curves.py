@@ -17,10 +17,9 @@ def curve_pictures(table: Table) -> tuple[Part, ...]:
     """
     first, *others = [pictures_of(table, curve) for curve in CURVES]
     titles = [f"{curve.name} ({curve.unit})".capitalize() for curve in CURVES[1:]]
-    folds = [
-        Fold(f"curve-{number}", title, (part,)) for number, (title, part) in enumerate(zip(titles, others, strict=True), 2)
-    ]
-    how = "Means over the seeds after each epoch, 0 being the model before transfer; the band is the mean's 95 % interval."
+    each = enumerate(zip(titles, others, strict=True), start=2)
+    folds = [Fold(f"curve-{number}", title, (part,)) for number, (title, part) in each]
+    how = "Means over the seeds, after 0 epochs the model before transfer; the band is the mean's 95 % interval."
     return (Prose(how), first, *folds)
 
 
@@ -32,21 +31,21 @@ def pictures_of(table: Table, curve: Curve) -> Part:
     shown = {row: curves for row, curves in found.items() if any(curves)}
     if not shown:
         return Prose(f"{curve.name.capitalize()}: {NOT_RUN}, or not defined for these rows.")
-    limits = _limits([curves for curves in shown.values()], curve.unit)
+    limits = _limits(list(shown.values()), curve.unit)
     pictures = []
     for row, curves in shown.items():
         told = [_told(points, f"{angle}°", curve.unit) for points, angle in zip(curves, angles, strict=True)]
-        svg = lines(curves, unit=curve.unit, limits=limits)
+        svg = lines(curves, limits=limits)
         pictures.append(Picture(svg, row, f"{row}, {curve.name}. {' '.join(told)}"))
     left = [row for row in rows if row not in shown]
     notes = (f"{NOT_RUN.capitalize()}, or not defined: {', '.join(left)}.",) if left else ()
-    title = f"{curve.name.capitalize()} in {curve.unit}" if curve.unit == "%" else f"{curve.name.capitalize()}, {curve.unit}"
+    title = f"{curve.name} ({curve.unit})".capitalize()
     key = tuple((f"{angle}°", number) for number, angle in enumerate(angles, start=1))
     return Pictures(title, key, tuple(pictures), notes, has_lines=True)
 
 
 def _limits(rows: list[list[Points]], unit: str) -> tuple[float, float]:
-    """The scale that all pictures of a quantity share; percentages do not leave 0 to 100, whatever their intervals do."""
+    """The scale that all pictures of a quantity share; of percentages it does not leave 0 to 100."""
     values = [value for curves in rows for points in curves for _, value in points]
     low, high = min(value.low for value in values), max(value.high for value in values)
     if unit == "%":

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from priot_hil.harness.files import write_aside
 
-from .chapters import RESULTS, choose, read_chapters
+from .chapters import RESULTS, choose, keys, read_chapter
 from .render import page
 from .tables import files
 
@@ -24,13 +24,16 @@ def report(
         say: Told of each file left out, and of what was written.
 
     Raises:
-        InputError: A file is missing, damaged or of no known format, jinja2 or matplotlib is missing, or the folder cannot
-            be written.
+        InputError: A file is missing, damaged or of no known format, jinja2 or matplotlib is missing, or the folder
+            cannot be written.
     """
     chosen = choose(records, published)
     for sentence in chosen.left_out:
         say(sentence)
-    chapters = read_chapters(chosen.files)
+    chapters = []
+    for key, path in keys(chosen.files).items():
+        chapters.append(read_chapter(path, key))
+        say(f"{chapters[-1].name}: {chapters[-1].records}")
     made = {out / "tables" / name: text for name, text in files(chapters).items()}
     made[out / "index.html"] = page(chapters, chosen.left_out)
     for path, text in made.items():

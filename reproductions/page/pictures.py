@@ -27,7 +27,7 @@ STYLE = {
     "svg.fonttype": "none",
     "font.family": "sans-serif",
     "font.sans-serif": ["DejaVu Sans"],
-    "font.size": 8,
+    "font.size": 9,
     "text.parse_math": False,
     "text.color": INK,
     "axes.edgecolor": QUIET,
@@ -51,17 +51,11 @@ def series(number: int) -> str:
     return _BY_VARIABLE[f"var(--series-{number})"]
 
 
-def lines(
-    curves: Sequence[Sequence[tuple[int, Spread]]],
-    *,
-    unit: str,
-    limits: tuple[float, float] | None,
-) -> str:
+def lines(curves: Sequence[Sequence[tuple[int, Spread]]], *, limits: tuple[float, float] | None = None) -> str:
     """Curves over the epochs: means as lines, 95 % intervals as bands.
 
     Args:
         curves: Points of each; the first takes the first series' colour.
-        unit: Of the values.
         limits: Of the upright axis, so that pictures side by side compare; None to fit.
 
     Returns:
@@ -79,7 +73,6 @@ def lines(
             low, high = [value.low for _, value in points], [value.high for _, value in points]
             axes.fill_between(epochs, low, high, color=series(number), alpha=0.18, linewidth=0)
         axes.set_xlabel("epochs trained")
-        axes.set_ylabel(unit)
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.margins(x=0.02)
         if limits:
@@ -87,7 +80,7 @@ def lines(
         axes.grid(axis="y")
         axes.set_axisbelow(True)
 
-    return picture(1.9, draw)
+    return picture(1.9, draw, left=0.38)
 
 
 def bars(labels: Sequence[str], parts: Mapping[int, Sequence[float]], *, unit: str, limit: float) -> str:
@@ -112,8 +105,8 @@ def bars(labels: Sequence[str], parts: Mapping[int, Sequence[float]], *, unit: s
             axes.barh(labels, values, left=begins, color=series(number), height=0.7, edgecolor=PAPER, linewidth=0.5)
             begins = [begin + value for begin, value in zip(begins, values, strict=True)]
         for index, total in enumerate(begins):
-            axes.annotate(f"{total:,.0f}", (total, index), (3, 0), textcoords="offset points", va="center", size=7)
-        axes.set_xlim(0, limit * 1.17)
+            axes.annotate(f"{total:,.0f}", (total, index), (3, 0), textcoords="offset points", va="center", size=8)
+        axes.set_xlim(0, limit * 1.3)
         axes.set_xlabel(unit)
         axes.invert_yaxis()
         axes.tick_params(axis="y", length=0)
@@ -122,16 +115,16 @@ def bars(labels: Sequence[str], parts: Mapping[int, Sequence[float]], *, unit: s
         axes.grid(axis="x")
         axes.set_axisbelow(True)
 
-    return picture(0.62 + 0.2 * len(labels), draw)
+    return picture(0.5 + 0.2 * len(labels), draw, left=0.12 + 0.072 * max(map(len, labels)))
 
 
-def picture(height: float, draw: Callable[[Any], None], width: float = WIDTH) -> str:
+def picture(height: float, draw: Callable[[Any], None], *, left: float) -> str:
     """A picture of one pair of axes.
 
     Args:
         height: Inches.
         draw: Draws on matplotlib's axes, with the colours of this module.
-        width: Inches.
+        left: Inches beside the axes, for labels; as all margins are given, axes side by side are of one size.
 
     Returns:
         The `<svg>` element; the same each time by the same version of matplotlib.
@@ -141,9 +134,10 @@ def picture(height: float, draw: Callable[[Any], None], width: float = WIDTH) ->
     """
     matplotlib, figure_type = matplotlib_figure()
     with matplotlib.rc_context(STYLE):
-        figure = figure_type(figsize=(width, height), layout="constrained")
+        figure = figure_type(figsize=(WIDTH, height))
         figure.patch.set_visible(False)
-        axes = figure.add_subplot()
+        right, bottom, top = (WIDTH - 0.1) / WIDTH, 0.42 / height, (height - 0.06) / height
+        axes = figure.add_axes((left / WIDTH, bottom, right - left / WIDTH, top - bottom))
         axes.patch.set_visible(False)
         draw(axes)
         written = io.BytesIO()

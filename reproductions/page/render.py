@@ -1,7 +1,7 @@
 """The page, from what the files have to say."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -19,8 +19,8 @@ LEAD = "Integer-only learning on the RP2040 with PRIOT, PRIOT-S and NITI: what w
 HOW = (
     "Every figure here was worked out from the files of records that are named at the end. What is not in them is not "
     f"here, and what has not been run says “{NOT_RUN}”.",
-    "A figure that is underlined leads to the runs behind it: their seeds and hashes, what they were made from and by, and "
-    "the command that recomputes them from scratch. A line with a triangle opens. What is open is printed.",
+    "A figure that is underlined leads to the runs behind it: their seeds and hashes, what they were made from and by, "
+    "and the command that recomputes them from scratch. A line with a triangle opens. What is open is printed.",
     "All tables lie beside this page as Markdown and as LaTeX, in the folder tables.",
 )
 HASH = re.compile(r"[0-9a-f]{16,}")
@@ -38,24 +38,34 @@ def page(chapters: Sequence[Chapter], left_out: Sequence[str]) -> str:
 
     Raises:
         InputError: jinja2 is missing.
-        ValueError: Two parts have one address.
+        ValueError: Two parts have one address, or one leads to none.
     """
     jinja2 = _jinja2()
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(FOLDER), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
     )
-    numbers = count(1)
+    numbers, markup = count(1), jinja2.utils.markupsafe
+
+    def running(text: str) -> Any:
+        escaped = str(markup.escape(text)).replace(" %", "\N{NO-BREAK SPACE}%")
+        return markup.Markup(re.sub(r"\*(\w[^*]*)\*", r"<em>\1</em>", escaped))
 
     def drawn(picture: Picture) -> Any:
-        return jinja2.utils.markupsafe.Markup(with_ids(picture.svg, f"picture-{next(numbers)}"))
+        return markup.Markup(with_ids(picture.svg, f"picture-{next(numbers)}"))
 
-    environment.filters |= {"kind": lambda part: type(part).__name__, "drawn": drawn, "figure": lambda value: f"{value:g}"}
+    filters: dict[str, Callable[[Any], Any]] = {
+        "kind": lambda part: type(part).__name__,
+        "drawn": drawn,
+        "figure": "{:g}".format,
+        "running": running,
+    }
+    environment.filters |= filters
     environment.tests |= {
         "linked": lambda cell: isinstance(cell, Linked),
         "hash": lambda cell: all(map(HASH.fullmatch, text_of(cell).split("\n"))),
         "not_run": lambda cell: text_of(cell) == NOT_RUN,
     }
-    own = {name: jinja2.utils.markupsafe.Markup((FOLDER / f"page.{name}").read_text("utf-8")) for name in ("css", "js")}
+    own = {name: markup.Markup((FOLDER / f"page.{name}").read_text("utf-8")) for name in ("css", "js")}
     text = environment.get_template("page.html").render(
         title=TITLE,
         lead=LEAD,
@@ -68,7 +78,7 @@ def page(chapters: Sequence[Chapter], left_out: Sequence[str]) -> str:
         not_run=NOT_RUN,
     )
     check_addresses(text)
-    return text.strip() + "\n"
+    return f"{text.strip()}\n"
 
 
 def sources(chapters: Sequence[Chapter]) -> Grid:
@@ -78,7 +88,7 @@ def sources(chapters: Sequence[Chapter]) -> Grid:
         title="What this page was made from",
         columns=("file", "what is in it", "hash of", "SHA-256"),
         rows=tuple((each.name, each.records, each.hashed, each.hash) for each in chapters),
-        align="llll",
+        align="lllp",
     )
 
 

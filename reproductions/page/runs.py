@@ -25,7 +25,7 @@ def runs_section(table: Table, name: str) -> Section:
     experiment = table.experiment
     hashes = record_hashes(table)
     folds = [runs_fold(table, name, row.name, angle, hashes) for row in experiment.rows for angle in experiment.angles]
-    how = "Every run behind the figures, with what it was made from and by, and the command that recomputes it from scratch."
+    how = "Every run behind the figures: what it was made from and by, and the command that recomputes it from scratch."
     return Section("runs", "Runs", (Prose(how), *folds))
 
 
@@ -106,7 +106,7 @@ def flat(content: Mapping[str, Any], before: str = "") -> dict[str, str]:
     """JSON of a record as names and texts."""
     facts: dict[str, str] = {}
     for name, value in content.items():
-        name = f"{before} {NAMES.get(name, name)}".replace("_sha256", " SHA-256").strip()
+        name = f"{before} {NAMES.get(name, name).replace('sha256', 'SHA-256').replace('_', ' ')}".strip()
         facts |= flat(value, name) if isinstance(value, dict) else {name: _shown(value)}
     return facts
 
@@ -114,4 +114,6 @@ def flat(content: Mapping[str, Any], before: str = "") -> dict[str, str]:
 def _shown(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
     return NONE if value is None else f"{value}"

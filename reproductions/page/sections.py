@@ -1,7 +1,9 @@
 """What a report is made of: sections of text, tables, heat maps and pictures, told apart from how they are drawn.
 
-Texts are plain: whoever draws a part escapes it. A key names a part among those of the same file of records: letters,
-digits and hyphens. It becomes the part's address in the page, and a table's file name.
+Texts are plain: whoever draws a part escapes it. In prose, *words* between asterisks are stressed.
+
+A key names a part among those of the same file of records: letters, digits and hyphens. It becomes the part's address
+in the page, and a table's file name.
 """
 
 from dataclasses import dataclass
@@ -55,7 +57,8 @@ class Grid:
         key: Its key, see above.
         title: Its caption.
         columns: A heading for each column.
-        rows: A list of cells for each row; a cell may have several lines. The first cell is the row's heading.
+        rows: A list of cells for each row; the first is the row's heading. A cell may have several lines, of which
+            every second says more about the one above it, as an interval does about its mean.
         align: A letter for each column: "l" words, "r" numbers, "p" sentences. Empty: words first, then numbers.
         groups: Headings above those of the columns, each with how many columns it spans; empty where there are none.
         strong: Indices of rows that stand out, such as sums.

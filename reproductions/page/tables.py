@@ -22,17 +22,17 @@ LATEX = {
     "<": r"\textless{}",
     ">": r"\textgreater{}",
     "|": r"\textbar{}",
-    '"': r"\textquotedbl{}",
+    '"': "''",
     "`": r"\textasciigrave{}",
     "[": "{[}",  # behind the end of a row these two would be read as its options
     "*": "{*}",
     "“": "``",
     "”": "''",
-    "–": r"\textendash{}",
+    "\N{EN DASH}": r"\textendash{}",
     "±": r"$\pm$",
     "°": r"$^\circ$",
-    "×": r"$\times$",
-    "−": "$-$",
+    "\N{MULTIPLICATION SIGN}": r"$\times$",
+    "\N{MINUS SIGN}": "$-$",
 }
 LATEX_LETTERS = "ÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÑÒÓÔÕÖØÙÚÛÜÝàáâãäåæçèéêëìíîïñòóôõöøùúûüýÿßŒœŁł"
 MARKDOWN = re.compile(r"([\\`*_\[\]<>|~#&$])")
@@ -44,7 +44,7 @@ def files(chapters: Iterable[Chapter]) -> dict[str, str]:
     for chapter in chapters:
         for section in chapter.sections:
             for grid in grids(section.parts):
-                name = f"{chapter.key}-{section.key}-{grid.key}".removesuffix("-table")
+                name = f"{chapter.key}-{grid.key}".removesuffix("-table")
                 made[f"{name}.md"] = markdown(grid, chapter)
                 made[f"{name}.tex"] = latex(grid, chapter)
     return made
