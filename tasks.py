@@ -153,13 +153,13 @@ def devices(_: Context, device: str = "", baud: int = 115200) -> None:
     list_devices(device, DeviceOptions(baud=baud))
 
 
-@task(help={"out": "the JSON file (default: results/bench.json)"})
+@task(help={"out": "the JSON file (default: results/bench.json)", "only": "one part, such as vgg11_step (needs torch)"})
 @command
-def bench(_: Context, out: str = "") -> None:
+def bench(_: Context, out: str = "", only: str = "") -> None:
     """Measure steps per second, cycles per step and kernel cases per second, and write them as JSON."""
     from priot_hil.reproductions.bench import bench as run_bench
 
-    run_bench(Path(out) if out else None)
+    run_bench(Path(out) if out else None, only=only)
 
 
 @task(

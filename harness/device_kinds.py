@@ -4,14 +4,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from priot_hil.reference.errors import InputError
-from priot_hil.reference.reference_engine import ReferenceEngine
 
-from .engines import DeviceEngine
 from .quarantine import Quarantine
+from .replay import AnyEngine
 
 BAUD = 115200
 
-OpenedEngine = DeviceEngine | ReferenceEngine
+OpenedEngine = AnyEngine
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,9 @@ import re
 import tempfile
 from collections.abc import Callable, Mapping
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from priot_hil.reference.errors import InputError
 from priot_hil.reference.reference_engine import ReferenceEngine
@@ -23,6 +25,9 @@ from .transports.process import ProcessTransport
 from .transports.renode import RenodeTransport
 from .transports.replay import ReplayTransport
 from .transports.rp2040py import Line, Rp2040pyTransport
+
+if TYPE_CHECKING:
+    from .torch_engine import TorchEngine
 
 PORT = re.compile(r"/.+|COM\d+|serial:.+|[a-z0-9]+://.+")
 PORTS = "/dev/ttyACM0, COM3, serial:NUMBER, serial:*, a pyserial URL"
@@ -132,6 +137,27 @@ def open_library(path: Path, name: str) -> DeviceEngine:
     return DeviceEngine(LibraryDevice(path), name)
 
 
+def torch_is_missing() -> str | None:
+    """Why there is no torch engine here; None where torch is installed."""
+    return None if find_spec("torch") else "needs torch, which is an extra: PRIOT_EXTRAS=float ./run ..."
+
+
+def open_torch(name: str, processor: str, _: DeviceOptions = DEFAULT_OPTIONS) -> "TorchEngine":
+    """The engine in PyTorch, on one of its processors."""
+    from .torch_engine import TorchEngine  # takes a second, and torch
+
+    return TorchEngine(processor, name)
+
+
+def cuda_is_missing() -> str | None:
+    """Why there is no torch engine on CUDA here; None where torch finds a GPU."""
+    if reason := torch_is_missing():
+        return reason
+    import torch
+
+    return None if torch.cuda.is_available() else "torch finds no GPU that it can use"
+
+
 def open_file(form: str, path: Path, _: DeviceOptions = DEFAULT_OPTIONS) -> DeviceEngine:
     """A file as a device.
 
@@ -152,6 +178,8 @@ DEVICES: dict[str, DeviceKind] = {
     "process": DeviceKind(open_process),
     "sanitized": DeviceKind(open_sanitized, unavailable=sanitizers_are_missing),
     "renode": DeviceKind(open_renode, unavailable=renode_is_missing),
+    "torch": DeviceKind(partial(open_torch, "torch", "cpu"), unavailable=torch_is_missing),
+    "torch:cuda": DeviceKind(partial(open_torch, "torch:cuda", "cuda"), unavailable=cuda_is_missing),
     "rp2040py": DeviceKind(partial(open_rp2040py, "uart"), is_slow=True),
     "rp2040py:usb": DeviceKind(partial(open_rp2040py, "usb"), is_slow=True),
 }

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterable
 from functools import partial
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +21,15 @@ from priot_hil.harness.firmware import build
 from priot_hil.harness.strategies import kernel_cases
 from priot_hil.harness.transports.emulator import EmulatorTransport
 from priot_hil.reference.engine import DatasetEngine, KernelCase
+from priot_hil.reference.errors import InputError
 from priot_hil.reference.run import State
 from priot_hil.reference.streams import order
 
+from .bench_vgg11 import vgg11_step
 from .checkpoint import committed_models, sums_by_pretraining
 from .data import TransferTask, load_mnist, transfer_task
 from .experiment import read_experiment
+from .float_training import import_torch
 from .performance import Material, first_state
 from .plan import Run, plan
 from .runner import RESULTS
@@ -38,10 +42,11 @@ KERNEL_CASES = 600
 BOARD_HZ = 125_000_000
 
 
-def bench(out: Path | None = None, console: Console | None = None) -> dict[str, Any]:
+def bench(out: Path | None = None, console: Console | None = None, only: str = "") -> dict[str, Any]:
     """Measure and write.
 
     Args:
+        only: The one part to measure; all where it is empty, but that for torch only where torch is installed.
         out: The file; None for ``results/bench.json`` here.
         console: Where figures go as they come; None for standard output.
 
@@ -49,19 +54,12 @@ def bench(out: Path | None = None, console: Console | None = None) -> dict[str, 
         What was written.
 
     Raises:
-        InputError: The data or the checkpoint is not to be had.
+        InputError: The data or the checkpoint is not to be had, there is no such part, or it needs torch.
     """
     say = (console or Console()).print
-    bed = Bed()
     figures: dict[str, Any] = {"machine": machine()}
-    sections: dict[str, Callable[[Bed], Any]] = {
-        "steps_per_second": steps_per_second,
-        "training_step_on_the_board": board_steps,
-        "kernel_cases_per_second": kernel_cases_per_second,
-        "full_run_on_the_emulated_board": full_run,
-    }
-    for name, measure in sections.items():
-        figures[name] = measure(bed)
+    for name in parts(only):
+        figures[name] = vgg11_step() if name == VGG11_STEP else PARTS[name](Bed())
         say(name.replace("_", " "), figures[name], highlight=False)
     out = RESULTS / "bench.json" if out is None else out
     write_aside(out, json.dumps(figures, indent=2) + "\n")
@@ -192,3 +190,22 @@ def instructions(engine: DeviceEngine) -> int:
     assert isinstance(device, LinkDevice)
     assert isinstance(device.link.transport, EmulatorTransport)
     return device.link.transport.machine.instructions
+
+
+PARTS: dict[str, Callable[[Bed], Any]] = {
+    "steps_per_second": steps_per_second,
+    "training_step_on_the_board": board_steps,
+    "kernel_cases_per_second": kernel_cases_per_second,
+    "full_run_on_the_emulated_board": full_run,
+}
+VGG11_STEP = "vgg11_step"
+
+
+def parts(only: str) -> list[str]:
+    """The parts to measure; see `bench`."""
+    known = [*PARTS, VGG11_STEP]
+    if only and only not in known:
+        raise InputError.about("part", expected=f"one of {', '.join(known)}", got=repr(only), do="name one of them")
+    if only == VGG11_STEP:
+        import_torch()
+    return [only] if only else known if find_spec("torch") else [*PARTS]

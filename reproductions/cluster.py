@@ -47,7 +47,8 @@ class Workers:
         self._start = start
         self._patience = patience
         self._count = 0
-        self._counted = self._last_seen = -float("inf")
+        self._counted = -float("inf")
+        self._last_seen = time.monotonic()
 
     def count(self) -> int:
         """How many workers there are that can be given a task.
@@ -78,7 +79,7 @@ class Workers:
         """
         if tasks:
             with suppress(TimeoutError, CancelledError):
-                wait(tasks, POLL_SECONDS, "FIRST_COMPLETED")
+                wait(list(tasks), POLL_SECONDS, "FIRST_COMPLETED")  # of a dict it would look at the values
         else:
             time.sleep(POLL_SECONDS)
         return [task for task in tasks if task.done()]
@@ -94,23 +95,25 @@ def local_workers(count: int, resources: Mapping[str, int]) -> Iterator[Workers]
         count: How many.
         resources: What each of them offers.
     """
-    with dask.config.set(QUIET), interrupts_for_this_process_alone():
-        cluster = LocalCluster(
-            n_workers=count,
-            threads_per_worker=1,
-            host=LOOPBACK,
-            dashboard_address=None,
-            scheduler_kwargs={"dashboard": False, "dashboard_address": f"{LOOPBACK}:0"},
-            silence_logs=logging.CRITICAL,
-            memory_limit=None,
-            resources=dict(resources),
-        )
+    cluster = None
     try:
+        with dask.config.set(QUIET), interrupts_for_this_process_alone():
+            cluster = LocalCluster(
+                n_workers=count,
+                threads_per_worker=1,
+                host=LOOPBACK,
+                dashboard_address=None,
+                scheduler_kwargs={"dashboard": False, "dashboard_address": f"{LOOPBACK}:0"},
+                silence_logs=logging.CRITICAL,
+                memory_limit=None,
+                resources=dict(resources),
+            )
         with Client(cluster) as client:
             yield Workers(client, resources, "give the same command again")
     finally:
-        cluster.sync(_end, list(cluster.workers.values()))
-        cluster.close()
+        if cluster is not None:
+            cluster.sync(_end, list(cluster.workers.values()))
+            cluster.close()
 
 
 async def _end(nannies: Collection[Nanny]) -> None:

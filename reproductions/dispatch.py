@@ -5,13 +5,14 @@ import time
 import uuid
 from asyncio import CancelledError
 from collections import deque
-from collections.abc import Collection, Generator, Iterable
-from contextlib import suppress
+from collections.abc import Collection, Generator, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from distributed import Future, KilledWorker, Queue, Variable
 
+from priot_hil.harness.boards_on_ports import one_line
 from priot_hil.harness.files import write_aside
 from priot_hil.reference.errors import InputError
 
@@ -25,10 +26,10 @@ from .recovery import LostWorker
 from .workers import Begun, Identity, Job, Kept, Message, check_identity, introduce, perform
 
 
-def job_of(runs: Iterable[Run], loader: MaterialLoader, calibrator: str) -> Job:
+def job_of(runs: Iterable[Run], loader: MaterialLoader, calibrator: str, is_remote: bool = False) -> Job:
     """What the tasks of some runs have in common, under an id of its own."""
     devices = sorted({name for run in runs for name in run.devices})
-    return Job(f"priot-{uuid.uuid4().hex}", loader, tuple(devices), calibrator)
+    return Job(f"priot-{uuid.uuid4().hex}", loader, tuple(devices), calibrator, is_remote)
 
 
 class Dispatch:
@@ -72,15 +73,19 @@ class Dispatch:
         try:
             expected = self._identity()
             while waiting or self._tasks:
-                for _ in range(min(self._workers.count() - len(self._tasks), len(waiting))):
-                    self._give(waiting.popleft(), expected)
-                finished = self._workers.finished(self._tasks)
-                self._collect()
+                with scheduler_stays():
+                    for _ in range(min(self._workers.count() - len(self._tasks), len(waiting))):
+                        self._give(waiting.popleft(), expected)
+                    finished = self._workers.finished(self._tasks)
+                    self._collect()
                 for task in finished:
                     run = self._tasks.pop(task)
+                    self._mailbox(run).delete()
                     record = result(task, str(run))
-                    Variable(self._job.mailbox(run), self._workers.client).delete()
-                    yield run, record
+                    if record is None:  # its worker was told to give it up, and then not to
+                        waiting.append(run)
+                    else:
+                        yield run, record
         finally:
             self._end()
 
@@ -91,23 +96,33 @@ class Dispatch:
             InputError: They are not all alike, or other than this process.
         """
         here = Identity(code_fingerprint(), made_by({}))
-        tasks = {self._submit(f"introduce-{i}", introduce, self._job) for i in range(self._workers.count())}
+        tasks = {self._submit(f"introduce-{i}", introduce, self._job) for i in range(max(1, self._workers.count()))}
         first: Identity | None = None
         while tasks:
             self._workers.count()
             for task in self._workers.finished(tasks):
                 tasks.remove(task)
-                worker, found = result(task, "the set-up of a worker")
+                worker, found = self._introduced(task)
                 check_identity(worker, Identity(found.code, {**found.made, "engines": {}}), here)
                 first = first or found
                 check_identity(worker, found, first)
-        assert first is not None, "there is a worker, or `count` would have refused"
+        assert first is not None, "at least one task was asked, or `count` has refused"
         return first
+
+    def _introduced(self, task: Future[tuple[str, Identity]]) -> tuple[str, Identity]:
+        try:
+            worker, found = result(task, "the set-up of a worker")
+        except (ImportError, AttributeError, RuntimeError) as error:
+            if isinstance(error, RuntimeError) and "deserialization" not in str(error):  # which is how Dask says it
+                raise
+            expected, do = "this project where they and the scheduler run", "start them by ./run dask (docs/scale.md)"
+            raise InputError.about("workers", expected=expected, got=one_line(error), do=do) from error
+        return worker, found
 
     def _give(self, run: Run, expected: Identity) -> None:
         path = self._path(run)
         content = path.read_bytes() if path.exists() else b""
-        Variable(self._job.mailbox(run), self._workers.client).set(content)
+        self._mailbox(run).set(content)
         self._tasks[self._submit(run.key, perform, run, self._job, expected)] = run
 
     def _submit(self, name: str, function: Any, *arguments: Any) -> Future[Any]:
@@ -135,16 +150,20 @@ class Dispatch:
         else:
             self._reporter.lost(message)
 
+    def _mailbox(self, run: Run) -> Variable:
+        return Variable(self._job.mailbox(run), self._workers.client)
+
     def _path(self, run: Run) -> Path:
         return self._folder / f"{run.key}.npz"
 
     def _end(self) -> None:
         """Give up what is not done, and keep what has come until now."""
         with suppress(OSError):  # the scheduler may be gone
-            self._workers.client.cancel(list(self._tasks))
+            if self._tasks:
+                self._workers.client.cancel(list(self._tasks))
             self._collect()
             for run in self._tasks.values():
-                Variable(self._job.mailbox(run), self._workers.client).delete()
+                self._mailbox(run).delete()
             self._messages.close()
 
 
@@ -156,15 +175,33 @@ def result(task: Future[Any], what: str) -> Any:
         what: It is, for people.
 
     Raises:
-        InputError: Workers died over it, or the scheduler is gone.
+        InputError: Workers died over it, or the scheduler has forgotten it.
         Exception: What ended it.
     """
     try:
         return task.result()
     except KilledWorker as error:
-        got = f"{error.allowed_failures + 1} workers that died over it, the last of them {error.last_worker.address}"
+        got = f"{error.allowed_failures + 1} of them that died over it, the last at {error.last_worker.address}"
         do = "look at their output and at the memory they have; what was kept stays, the same command goes on from it"
         raise InputError.about(what, expected="a worker that lives to the end of it", got=got, do=do) from None
     except CancelledError:
-        do = "start it again, then give the same command again; what was kept stays"
-        raise InputError.about(what, expected="a scheduler that stays", got="a lost one", do=do) from None
+        raise lost_scheduler("it knows nothing of the task any more") from None
+
+
+@contextmanager
+def scheduler_stays() -> Iterator[None]:
+    """Say in a sentence that the scheduler is lost, when it is in the block.
+
+    Raises:
+        InputError: It does not answer.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise lost_scheduler(one_line(error)) from error
+
+
+def lost_scheduler(got: str) -> InputError:
+    """The refusal to go on without a scheduler."""
+    do = "start it and its workers again, then give the same command again; what was kept stays"
+    return InputError.about("scheduler", expected="one that stays", got=f"none: {got}", do=do)

@@ -41,7 +41,7 @@ def train_float(network_name: str, upright: Samples, epochs: int = EPOCHS) -> Ch
     torch = import_torch()
     net = network(network_name)
     torch.manual_seed(SEED)
-    module = torch.nn.Sequential(*(_module(torch, layer) for layer in net.layers))
+    module = float_module(torch, net)
     optimizer = torch.optim.Adam(module.parameters(), lr=LEARNING_RATE)
     images = torch.from_numpy(upright.images).float() * 2.0**INPUT_EXPONENT
     labels = torch.from_numpy(upright.labels)
@@ -60,6 +60,11 @@ def train_float(network_name: str, upright: Samples, epochs: int = EPOCHS) -> Ch
         "seed": SEED,
     }
     return Checkpoint(network_name, "float", quantise(net, weights), provenance)
+
+
+def float_module(torch: Any, net: Network) -> Any:
+    """A network as torch has it, with torch's own initial weights."""
+    return torch.nn.Sequential(*(_module(torch, layer) for layer in net.layers))
 
 
 def quantise(net: Network, weights: dict[int, Any]) -> Model:

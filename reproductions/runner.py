@@ -158,7 +158,7 @@ class Reproduction:
         """Perform runs and add their records."""
         from .dispatch import Dispatch, job_of  # a table that is whole needs no Dask, which takes a second to load
 
-        job = job_of(left, self.loader, self.calibrator)
+        job = job_of(left, self.loader, self.calibrator, is_remote=self.scheduler is not None)
         with (
             self.workers(len(left), job.devices) as workers,
             reporting(self.console, len(left), sum(left.values())) as reporter,

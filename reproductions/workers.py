@@ -1,7 +1,8 @@
 """What a worker process does, on this machine or another: it performs one run after another, on engines of its own."""
 
 import pickle
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -35,12 +36,14 @@ class Job:
         loader: Data and model.
         devices: All that its runs go through.
         calibrator: The engine that finds static scales.
+        is_remote: Whether a worker may be on another machine, so that people need to know which one has failed.
     """
 
     id: str
     loader: MaterialLoader
     devices: tuple[str, ...]
     calibrator: str
+    is_remote: bool = False
 
     def mailbox(self, run: Run) -> str:
         """The name under which the scheduler has what was last kept of a run."""
@@ -154,7 +157,8 @@ def is_board(device: str) -> bool:
 
 def introduce(job: Job) -> tuple[str, Identity]:
     """The task before all others: who is this worker, and what would it make results with?"""
-    return get_worker().address, station(job).identity
+    with naming_worker(job):
+        return get_worker().address, station(job).identity
 
 
 def perform(run: Run, job: Job, expected: Identity) -> RunRecord | None:
@@ -171,9 +175,15 @@ def perform(run: Run, job: Job, expected: Identity) -> RunRecord | None:
     Raises:
         InputError: This worker is another than expected; see `performance.perform` for the rest.
     """
-    here = station(job)
-    check_identity(get_worker().address, here.identity, expected)
-    client = get_client()
+    with naming_worker(job):
+        here = station(job)
+        check_identity(get_worker().address, here.identity, expected)
+        return perform_there(run, here)
+
+
+def perform_there(run: Run, there: Station) -> RunRecord | None:
+    """Perform a run at a station, telling of each epoch; see `perform`."""
+    client, job = get_client(), there.job
     mailbox, messages = Variable(job.mailbox(run), client), Queue(job.id, client)
     path = Path(get_worker().local_directory) / f"{run.key}.npz"
 
@@ -192,7 +202,7 @@ def perform(run: Run, job: Job, expected: Identity) -> RunRecord | None:
         path.write_bytes(content)
     try:
         tell(Begun(run, _trained(path, run)))
-        return here.perform(run, path, done, tell)
+        return there.perform(run, path, done, tell)
     except Stopped:
         mailbox.delete()  # whoever waited for the run may be gone without having done so
         return None
@@ -201,11 +211,22 @@ def perform(run: Run, job: Job, expected: Identity) -> RunRecord | None:
         path.unlink(missing_ok=True)
 
 
+@contextmanager
+def naming_worker(job: Job) -> Iterator[None]:
+    """Say of what fails in the block on which worker it did."""
+    try:
+        yield
+    except BaseException as error:
+        if job.is_remote:
+            error.add_note(f"on worker {get_worker().name} at {get_worker().address}")
+        raise
+
+
 def is_abandoned() -> bool:
     """Whether the task at hand was cancelled, or the process that waited for it is gone."""
     worker = get_worker()
     task = worker.state.tasks.get(worker.get_current_task())
-    return task is None or task.state != "executing"
+    return task is None or task.state == "cancelled"
 
 
 def check_identity(worker: str, found: Identity, expected: Identity) -> None:

@@ -43,6 +43,7 @@ def expect_refusal(*arguments: str | Path, sentence: str) -> None:
     [
         (["nosuch"], "No idea what 'nosuch' is!"),
         (["bench", "--nosuch"], "No idea what '--nosuch' is!"),
+        (["bench", "--only", "nosuch"], "part: expected one of steps_per_second"),
         (["replay"], "replay: expected --capsule FILE or --all, got neither"),
         (["replay", "--all", "--capsule", GOLDEN], "replay: expected --capsule FILE or --all, got both"),
         (["bisect", "--device", "host"], "engines to compare: expected two, got host and host"),

@@ -14,11 +14,12 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from priot_hil.harness.capsule_kernel import KernelCapsule
 from priot_hil.harness.compare import compare_prediction, compare_step
+from priot_hil.harness.device import Device
 from priot_hil.harness.divergence import Divergence, Mismatch
-from priot_hil.harness.engines import DeviceEngine
 from priot_hil.harness.errors import KernelStatus
 from priot_hil.harness.failures import expect_equal
 from priot_hil.harness.protocol import CapabilityCode, CommandCode, ResetRequest, RestartCode
+from priot_hil.harness.replay import AnyEngine
 from priot_hil.harness.strategies import TINY, Run, Sizes, kernel_cases, runs
 from priot_hil.reference.engine import KernelCase
 from priot_hil.reference.errors import InputError
@@ -36,16 +37,18 @@ VAST_IMAGE = (1, 364, 364)
 
 
 class Sequence(RuleBasedStateMachine):
-    """Commands in any order, on a device and on the reference beside it.
+    """Commands in any order, on an engine and on the reference beside it.
 
     Attributes:
+        device: Behind the engine, with an arena of its own; None where there is none.
         run: What is loaded on both; None where nothing is.
         readable: The names of the tensors that there are since the last step.
         has_data: Whether the run's samples are on both.
     """
 
-    def __init__(self, engine: DeviceEngine) -> None:
+    def __init__(self, engine: AnyEngine) -> None:
         super().__init__()
+        self.device: Device | None = getattr(engine, "device", None)
         self.engine, self.reference = engine, ReferenceEngine()
         self.run: Run | None = None
         self.readable: list[str] = []
@@ -165,6 +168,7 @@ class Sequence(RuleBasedStateMachine):
         expect_equal(KernelCapsule(case), self.engine)
         self.run, self.has_data = None, False
 
+    @precondition(lambda self: self.device is not None)
     @rule()
     def load_too_much(self) -> None:
         """No arena holds it: refused, and the run goes on."""
@@ -175,6 +179,7 @@ class Sequence(RuleBasedStateMachine):
                 Model(network, weights, dict.fromkeys(weights, 0)), Method(MethodKind.NITI_DYNAMIC), State(weights, 1)
             )
 
+    @precondition(lambda self: self.device is not None)
     @rule()
     def run_too_large_a_kernel(self) -> None:
         """Likewise a stage."""
@@ -209,11 +214,12 @@ class Sequence(RuleBasedStateMachine):
             with pytest.raises(REFUSED):
                 ask()
 
-    @precondition(lambda self: self.engine.device.hello.capabilities & CapabilityCode.RESET)
+    @precondition(lambda self: self.device and self.device.hello.capabilities & CapabilityCode.RESET)
     @rule()
     def reset(self) -> None:
         """As by its button, and a new session: the device has forgotten everything."""
-        self.engine.device.command(CommandCode.RESET, ResetRequest(RestartCode.FIRMWARE).pack())
+        assert self.device is not None
+        self.device.command(CommandCode.RESET, ResetRequest(RestartCode.FIRMWARE).pack())
         self.run, self.has_data = None, False
 
     @invariant()
@@ -239,7 +245,7 @@ SMALLEST = KernelCase(
 
 
 @pytest.mark.needs("dataset")
-def test_commands_in_any_order(engine: DeviceEngine) -> None:
+def test_commands_in_any_order(engine: AnyEngine) -> None:
     """Every answer is the reference's, every refusal leaves all as it was, and nothing outlives what replaces it."""
     if isinstance(engine, ReferenceEngine):
         pytest.skip("the reference would be held against itself")

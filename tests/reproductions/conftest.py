@@ -1,12 +1,15 @@
 """A small stand-in for MNIST, packed as it is, and runs small enough for the reference."""
 
 import gzip
+import io
 import json
 import struct
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from priot_hil.reference.reference_engine import ReferenceEngine
 from priot_hil.reproductions.checkpoint import committed_models, sums_by_pretraining
@@ -17,6 +20,7 @@ from priot_hil.reproductions.material import MaterialLoader
 from priot_hil.reproductions.mnist_sources import decode
 from priot_hil.reproductions.performance import Material
 from priot_hil.reproductions.plan import plan
+from priot_hil.reproductions.runner import Reproduction
 
 
 class FakeSource:
@@ -107,6 +111,21 @@ def experiment():
 def runs(experiment):
     """Its runs by the name of their row."""
     return {run.row.name: run for run in plan(experiment, "reference", None, {"float": "a checkpoint"}, "a code")}
+
+
+@pytest.fixture
+def small_table(experiment, loader, tmp_path):
+    """Makes a table of three rows, two angles and one seed; `changes` go to the experiment."""
+    rows = tuple(row for row in experiment.rows if row.name in ("before transfer", "static NITI", "PRIOT"))
+
+    def make(out="out", loader=loader, scheduler=None, **changes):
+        console = Console(file=io.StringIO(), width=130)
+        small = replace(experiment, rows=rows, angles=(30, 45), **changes)
+        runs = plan(small, "reference", None, {"float": "a checkpoint"}, "a code")
+        arguments = (small, runs, loader, tmp_path / out, "reference", "host", 2, console)
+        return Reproduction(*arguments, scheduler=scheduler)
+
+    return make
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from priot_hil.reproductions.cost.report import markdown
 from priot_hil.reproductions.cost.setting import read_setting
 from priot_hil.reproductions.data import load_mnist
 from priot_hil.reproductions.performance import Material
+from priot_hil.reproductions.table import Cell, read_table
 
 RESULTS = ROOT / "docs" / "results"
 
@@ -73,12 +74,12 @@ def test_the_committed_record_adds_up(rows):
 
 def test_the_steps_are_those_of_the_table_of_accuracies(rows):
     """The states behind the measured epochs are those of its committed records."""
-    records = map(json.loads, (RESULTS / "accuracy.jsonl").read_text(encoding="utf-8").splitlines())
-    runs = {run["row"]: run for run in records if (run["seed"], run["angle"]) == (10, 30)}
+    table = read_table(RESULTS / "accuracy.jsonl")
     for name, row in rows.items():
-        crcs = {epoch["epoch"]: epoch["state_crc"] for epoch in runs[name]["epochs"]}
+        record = table.records[Cell(name, 30, 10)]
+        crcs = {epoch.epoch: epoch.state_crc for epoch in record.epochs}
         assert [epoch["state_crc"] for epoch in row["epochs"]] == [crcs[1], crcs[30]]
-        assert row["scales"] == runs[name]["scales"]
+        assert row["scales"] == record.scales
 
 
 def test_the_page_says_what_the_record_says(content, rows, page):

@@ -77,7 +77,7 @@ def test_half_a_table_is_refused(table, root, tmp_path):
     """A missing run, or the short form; nothing is written."""
     less = dict(list(table.records.items())[:-1])
     quick = replace(table, experiment=table.experiment.shortened())
-    for part, got in ((replace(table, records=less), "7 of 8 runs"), (quick, "one in its short form")):
+    for part, got in ((replace(table, records=less), "8 of 9 runs"), (quick, "one in its short form")):
         part.write(tmp_path / "new.jsonl")
         with pytest.raises(InputError, match=f"expected a whole table, got {got}"):
             publish(tmp_path / "new.jsonl", root)

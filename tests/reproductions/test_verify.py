@@ -95,7 +95,7 @@ def test_a_sound_file(table, tmp_path):
     last = table.write(tmp_path / "a.jsonl")
     wrong, text = said(tmp_path / "a.jsonl")
     assert wrong == 0
-    assert "4 lines, 3 of 8 runs; the chain hangs together" in text
+    assert "4 lines, 3 of 9 runs; the chain hangs together" in text
     assert last in text
 
 
