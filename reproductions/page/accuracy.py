@@ -45,12 +45,11 @@ def accuracies(table: Table) -> Grid:
         rows.append((head, *(Linked(text, key) for text, key in zip(cells, keys, strict=True)), board))
     return Grid(
         key="table",
-        title=table.experiment.title,
+        title="Accuracy in percent, gain in points",
         columns=("", *report.MEASURES * len(angles), "emulated board"),
         rows=tuple(rows),
         align="l" + "r" * len(report.MEASURES) * len(angles) + "l",
         groups=(("", 1), *((f"{angle}°", len(report.MEASURES)) for angle in angles), ("", 1)),
-        notes=("Percent, and points of gain. Each figure leads to its runs.",),
     )
 
 

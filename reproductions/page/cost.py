@@ -25,13 +25,15 @@ def cost_sections(record: CostRecord) -> list[Section]:
     Raises:
         InputError: matplotlib is missing.
     """
-    first, *others = [grid(title, cells) for title, cells in report.tables(record)]
+    layers = [f"layers-{epoch.epoch}" for epoch in record.rows[0].epochs]
+    keys = ["steps", "phases", "scales", "memory", *layers, "inference", "program"]
+    first, *others = [grid(key, *told) for key, told in zip(keys, report.tables(record), strict=True)]
     splits: list[Part] = [split(record, 0)]
     for index, epoch in enumerate(record.rows[0].epochs[1:], start=1):
         splits.append(Fold(f"split-{epoch.epoch}", f"The same in epoch {epoch.epoch}", (split(record, index),)))
     legend = Fold("legend", "How to read the tables of costs", tuple(map(Prose, report.legend(record))))
     return [
-        Section("steps", "A step", (grouped(first), legend)),
+        Section("step", "A step", (grouped(first), legend)),
         Section("split", "Split by layer and phase", tuple(splits)),
         Section("tables", "More tables", tuple(Fold(f"of-{each.key}", each.title, (each,)) for each in others)),
         Section("made", "Where the costs come from", (Facts(facts(record)),)),
@@ -56,12 +58,11 @@ def split(record: CostRecord, index: int) -> Pictures:
     return Pictures(title, key, tuple(shown), (note,))
 
 
-def grid(title: str, cells: report.Cells) -> Grid:
+def grid(key: str, title: str, cells: report.Cells) -> Grid:
     """A table of the Markdown page, whose sums are in bold type there."""
     head, *rows = cells
     strong = tuple(index for index, row in enumerate(rows) if any(cell.startswith("**") for cell in row))
     words = sum(name in WORDS for name in head[:2])
-    key = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")
     plain = tuple(tuple(cell.strip("*") for cell in row) for row in rows)
     return Grid(key, title, tuple(head), plain, "l" * words + "r" * (len(head) - words), strong=strong)
 

@@ -1,5 +1,7 @@
 (() => {
   const names = { system: "as the system", light: "light", dark: "dark" };
+  // The first press changes something: to the theme that the system has not.
+  const order = matchMedia("(prefers-color-scheme: dark)").matches ? ["system", "light", "dark"] : ["system", "dark", "light"];
   const button = document.getElementById("theme");
   const remembered = () => {
     try { return localStorage.getItem("theme"); } catch { return null; }
@@ -12,8 +14,7 @@
   let theme = names[remembered()] ? remembered() : "system";
   button.hidden = false;
   button.addEventListener("click", () => {
-    const all = Object.keys(names);
-    theme = all[(all.indexOf(theme) + 1) % all.length];
+    theme = order[(order.indexOf(theme) + 1) % order.length];
     try { localStorage.setItem("theme", theme); } catch { /* a page from a file may have no memory */ }
     show(theme);
   });

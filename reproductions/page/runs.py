@@ -10,6 +10,7 @@ from ..table import Table, cell_of
 from .sections import NOT_RUN, Command, Facts, Fold, Grid, Part, Prose, Section
 
 NONE = "none"
+MANY = 40  # as many cells are listed at once
 COLUMNS = ("seed", "best, %", "last, %", "epochs", "engines", "key", "SHA-256 of the record", "SHA-256 of the samples")
 # What JSON names in a record are called here; those without a name of their own say nothing that their parts do not.
 NAMES = {"git": "", "packages": "", "engines": "", "build": "firmware", "is_dirty": "tracked files differ from it"}
@@ -26,6 +27,8 @@ def runs_section(table: Table, name: str) -> Section:
     hashes = record_hashes(table)
     folds = [runs_fold(table, name, row.name, angle, hashes) for row in experiment.rows for angle in experiment.angles]
     how = "Every run behind the figures: what it was made from and by, and the command that recomputes it from scratch."
+    if len(folds) > MANY:
+        folds = [Fold("runs", f"The runs of all {len(folds)} cells", tuple(folds))]
     return Section("runs", "Runs", (Prose(how), *folds))
 
 
@@ -65,7 +68,7 @@ def runs_fold(table: Table, name: str, row: str, angle: int, hashes: Mapping[str
     ]
     align = "lrrrl" + "l" * (3 + len(others))
     parts: tuple[Part, ...] = (
-        Grid(f"{key}-table", title, (*COLUMNS, *others), tuple(rows), align, is_exported=False),
+        Grid(f"{key}-table", "Seed by seed", (*COLUMNS, *others), tuple(rows), align, is_exported=False),
         Prose("Alike in all of them:"),
         Facts(tuple(alike.items())),
         Prose("To recompute them from scratch; for one run, keep one of the cells:"),

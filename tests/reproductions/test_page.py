@@ -12,7 +12,7 @@ from priot_hil.reproductions import report
 from priot_hil.reproductions.chain import linked
 from priot_hil.reproductions.cost.records import read_record
 from priot_hil.reproductions.cost.report import tables as cost_tables
-from priot_hil.reproductions.page import chapters, curves, render
+from priot_hil.reproductions.page import chapters, curves, render, runs
 from priot_hil.reproductions.page.chapters import Chapter
 from priot_hil.reproductions.page.make import report as write_report
 from priot_hil.reproductions.page.sections import Fold, Grid, Heat, HeatMap, Linked, Section
@@ -199,6 +199,15 @@ def test_two_files_on_one_page(chapter):
     assert len(read.values("id")) == len(set(read.values("id")))
 
 
+def test_many_cells_are_folded_once_more(table, monkeypatch):
+    """Else a study of hundreds of settings would be a page of nothing but their names."""
+    monkeypatch.setattr(runs, "MANY", 5)
+    (_, fold) = runs.runs_section(table, "f").parts
+    assert [part.key for part in fold.parts] == [f"runs-{row}-at-{angle}" for row in (1, 2, 3) for angle in (30, 45)]
+    monkeypatch.setattr(runs, "MANY", 6)
+    assert runs.runs_section(table, "f").parts[1:] == fold.parts
+
+
 def test_a_heat_map_is_coloured_by_its_values():
     """From one end to the other, or from the middle to both; what was not run has no colour."""
     pytest.importorskip("jinja2")
@@ -234,6 +243,7 @@ def test_costs(tmp_path, monkeypatch):
     for _, (_, *rows) in cost_tables(cost):
         told = [cell.strip("*") for row in rows for cell in row]
         assert any(shown[at : at + len(told)] == told for at in range(len(shown)))
+    assert (tmp_path / "tables" / "cost-steps.md").exists()
     assert len([role for role in read.values("role") if role == "img"]) == 2 * (len(cost.layers) + 1)
     assert said[-1].startswith(f"Written: {tmp_path / 'index.html'}")
     assert len(list((tmp_path / "tables").glob("*.tex"))) == len(cost_tables(cost))
@@ -284,3 +294,26 @@ def test_without_its_packages_it_says_what_to_do(name, chapter, monkeypatch):
     file = ROOT / "docs" / "results" / "cost.json"
     with pytest.raises(InputError, match=f"{name}: expected an installed package, got none; give the command with"):
         render.page([chapters.read_chapter(file, "cost") if name == "matplotlib" else chapter], [])
+
+
+def luminance(colour):
+    """WCAG's relative luminance of #rrggbb."""
+    parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@pytest.mark.parametrize("theme", [0, 1], ids=["light", "dark"])
+def test_colours_stand_out(theme):
+    """WCAG 2.1, AA: 4.5 to 1 for text, on heat maps too, and 3 to 1 for what is drawn."""
+    style = (render.FOLDER / "page.css").read_text(encoding="utf-8")
+    pairs = dict(re.findall(r"--([\w-]+): light-dark\((#\w{6}, #\w{6})\)", style))
+    colours = {name: luminance(pair.split(", ")[theme]) for name, pair in pairs.items()}
+
+    def contrast(one, other):
+        low, high = sorted((colours[one], colours[other]))
+        return (high + 0.05) / (low + 0.05)
+
+    assert min(contrast(text, "paper") for text in ("ink", "quiet", "link")) >= 4.5
+    assert min(contrast("ink", end) for end in ("high", "low")) >= 4.5
+    assert min(contrast(f"series-{number}", "paper") for number in range(1, 7)) >= 3
