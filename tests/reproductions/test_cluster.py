@@ -150,7 +150,10 @@ def test_ctrl_c_keeps_what_was_done(small_table, request, start, tmp_path, where
             assert len(client.nthreads()) == 2
     trained = max(record.trained for record in kept_of(table))
     assert 0 < trained < 1000
-    whole, table = small_table("whole", epochs=trained + 1), small_table("struck", epochs=trained + 1)
+    whole, table = (
+        small_table("whole", epochs=trained + 1),
+        small_table("struck", scheduler=scheduler, epochs=trained + 1),
+    )
     whole.perform()
     table.perform()
     assert bodies(table) == bodies(whole)
