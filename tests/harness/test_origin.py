@@ -30,7 +30,7 @@ class Mistaken(ReferenceEngine):
     name = "mistaken"
 
     def __init__(self, *mistakes):
-        super().__init__()
+        super().__init__(lambda *arguments: reference_engine.update_of(*arguments))  # whichever it is by then
         self.mistakes = mistakes
 
     def _mistakenly(self, function, *arguments):
