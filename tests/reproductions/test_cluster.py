@@ -170,7 +170,8 @@ def test_ctrl_c_keeps_what_was_done(small_table, request, start, tmp_path, where
 
 
 COMMAND = """
-import pickle, sys
+import pickle, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # tests in the background were started without
 from rich.console import Console
 from priot_hil.reproductions.runner import Reproduction
 
