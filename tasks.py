@@ -14,7 +14,8 @@ refuse_unknown_options()
     help={
         "table": "accuracy, confirmation, cost, sensitivity or all",
         "quick": "the short form: one seed and few epochs, or few steps",
-        "device": "engine of all runs: host, emulator, reference; cost: a board that counts too",
+        "network": "tiny_cnn or vgg11 (needs torch: PRIOT_EXTRAS=float ./run ...)",
+        "device": "engine of all runs: host, emulator, reference, torch; cost: a board that counts too",
         "out": "folder of the results (default: results/TABLE)",
         "published": "TOML file of published accuracies: the differences, cell by cell",
         "scheduler": "address of a Dask scheduler whose workers perform the runs (docs/scale.md)",
@@ -25,7 +26,8 @@ def reproduce(
     _: Context,
     table: str = "accuracy",
     quick: bool = False,
-    device: str = "host",
+    network: str = "",
+    device: str = "",
     out: str = "",
     published: str = "",
     scheduler: str = "",
@@ -33,7 +35,7 @@ def reproduce(
     """Reproduce a published table; interrupted, it goes on where it stopped."""
     from priot_hil.reproductions.any_table import status_of
 
-    return status_of(table, out, published, scheduler, quick=quick, device=device)
+    return status_of(table, out, published, scheduler, quick=quick, network=network or None, device=device or None)
 
 
 @task(
@@ -83,13 +85,19 @@ def report(_: Context, records: list[str], out: str = "results/report") -> None:
     write_report([Path(each) for each in records], Path(out))
 
 
-@task(help={"way": "float (needs torch: PRIOT_EXTRAS=float ./run ...) or niti", "device": "engine that trains niti"})
+@task(
+    help={
+        "way": "float (needs torch: PRIOT_EXTRAS=float ./run ...) or niti",
+        "network": "tiny_cnn or vgg11",
+        "device": "engine that trains niti (default: the fastest with the network)",
+    }
+)
 @command
-def pretrain(_: Context, way: str, device: str = "host") -> None:
+def pretrain(_: Context, way: str, network: str = "tiny_cnn", device: str = "") -> None:
     """Make the model before transfer anew and compare it with the committed checkpoint."""
     from priot_hil.reproductions.pretrain import pretrain as pretrain_model
 
-    pretrain_model(way, device=device)
+    pretrain_model(way, network=network, device=device or None)
 
 
 @task(

@@ -9,18 +9,22 @@ from priot_hil.reference.errors import InputError
 from . import runner
 from .cost import make as cost
 from .cost.setting import TABLE as COST
-from .experiment import tables
+from .experiment import read_experiment, tables
+from .networks import subject
+from .performance import HOST
 
 ACCURACY = "accuracy"
 ALL = "all"
 FIRST = (ACCURACY, COST)  # what most people wait for
+LAST = ("accuracy-vgg11",)  # takes hours, and torch
 
 
 def reproduce(
     table: str,
     *,
     quick: bool = False,
-    device: str = runner.HOST,
+    device: str | None = None,
+    network: str | None = None,
     out: Path | None = None,
     published: Path | None = None,
     scheduler: str | None = None,
@@ -30,7 +34,8 @@ def reproduce(
     Args:
         table: Its name, or "all".
         quick: The short form.
-        device: See the functions that make them.
+        device: See the functions that make them; None for the usual one.
+        network: The network where there is a table of that name for more than one; None for the small one.
         out: Folder of the results; of all tables, the folder that holds one for each.
         published: A file of published accuracies.
         scheduler: Address of a Dask scheduler whose workers perform the runs.
@@ -40,6 +45,8 @@ def reproduce(
             them, or what makes it refuses.
         KeyboardInterrupt: Ctrl-C; the same command goes on where it stopped.
     """
+    if network is not None:
+        table = table_of(table, network)
     if table == ALL:
         for name in in_order(tables()):
             letter = published if name == ACCURACY else None
@@ -53,7 +60,7 @@ def reproduce(
         if scheduler is not None:
             expected, do = "none with the table of costs", "leave it out: they are measured here"
             raise InputError.about("scheduler", expected=expected, got=repr(scheduler), do=do)
-        cost.reproduce(table, quick=quick, device=device, out=out)
+        cost.reproduce(table, quick=quick, device=device or HOST, out=out)
     elif table in tables():
         runner.reproduce(table, quick=quick, device=device, out=out, published=published, scheduler=scheduler)
     else:
@@ -77,4 +84,18 @@ def status_of(table: str, out: str, published: str, scheduler: str, **options: A
 
 def in_order(names: list[str]) -> list[str]:
     """The tables in the order in which they are made."""
-    return [*FIRST, *(name for name in names if name not in FIRST)]
+    return [*FIRST, *(name for name in names if name not in (*FIRST, *LAST)), *LAST]
+
+
+def table_of(table: str, network: str) -> str:
+    """The name of a table for a network: its own, or with the network's name behind it.
+
+    Raises:
+        InputError: There is no such network, or no such table for it.
+    """
+    subject(network)
+    of_networks = {read_experiment(name).network: name for name in tables() if name.split("-")[0] == table}
+    if network not in of_networks:
+        expected = f"one of {', '.join(of_networks)} with the table {table}"
+        raise InputError.about("network", expected=expected, got=network, do="name one of them, or another table")
+    return of_networks[network]

@@ -78,7 +78,7 @@ class Bed:
         seed, angle = self.experiment.seeds[0], self.experiment.angles[0]
         self.runs: dict[str, Run] = {run.row.name: run for run in runs if (run.seed, run.angle) == (seed, angle)}
         samples = self.experiment.train_samples, self.experiment.test_samples
-        self.task: TransferTask = transfer_task(self.material.mnist, angle, seed, *samples)
+        self.task: TransferTask = transfer_task(self.material.images, angle, seed, *samples)
         self.host = open_engine("host")
 
     def load(self, engine: DatasetEngine, row: str) -> None:

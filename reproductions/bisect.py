@@ -15,8 +15,9 @@ from priot_hil.reference.errors import InputError
 from priot_hil.reference.streams import order
 
 from .checkpoint import committed_models, sums_by_pretraining
-from .data import load_mnist
 from .experiment import read_experiment
+from .material import load_data
+from .networks import subject
 from .performance import HOST, Material, first_state
 from .plan import Run, code_fingerprint, plan
 from .run_epochs import TABLE, chosen
@@ -64,7 +65,9 @@ def bisect(
     if device == against:
         do = "name two engines"
         raise InputError.about("engines to compare", expected="two", got=f"{device} and {against}", do=do)
-    material = Material(load_mnist(say=tell), committed_models(experiment.network, experiment.pretrainings))
+    material = Material(
+        load_data(experiment.network, tell), committed_models(experiment.network, experiment.pretrainings)
+    )
     sums = sums_by_pretraining(experiment.network, experiment.pretrainings)
     (run,) = plan(experiment, device, None, sums, code_fingerprint())
     engines = [open_engine(name) for name in (device, against)]
@@ -84,7 +87,7 @@ def bisect(
 def long_run_of(run: Run, material: Material) -> LongRun:
     """A run of a table with all that decides it; its scales are calibrated on the host's engine."""
     task = material.task(run)
-    state = first_state(run, material, open_engine(HOST))
+    state = first_state(run, material, open_engine(subject(run.network).engine))
     orders = [order(run.seed, epoch, run.train_samples) for epoch in range(run.epochs)]
     train, test = task.train, task.test
     return LongRun(material.model(run), run.method, state, train.images, train.labels, orders, test.images, test.labels)

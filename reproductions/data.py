@@ -73,9 +73,6 @@ class ImageSet:
         return samples(self.x_test, self.y_test)
 
 
-Mnist = ImageSet
-
-
 @dataclass(frozen=True, eq=False)
 class TransferTask:
     """What a run learns, and what it is judged by."""
@@ -152,7 +149,8 @@ def load_cifar10(
     return load_images("CIFAR-10", "cifar10.npz", folder, sources, sums, say)
 
 
-# By the names that `networks.DATA_SETS` gives.
+# By the names that `networks.SUBJECTS` gives.
+TITLES = {"mnist": "MNIST", "cifar10": "CIFAR-10"}
 LOADERS = {"mnist": load_mnist, "cifar10": load_cifar10}
 
 

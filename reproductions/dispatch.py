@@ -95,7 +95,7 @@ class Dispatch:
         Raises:
             InputError: They are not all alike, or other than this process.
         """
-        here = Identity(code_fingerprint(), made_by({}))
+        here = Identity(code_fingerprint(), made_by(dict.fromkeys((self._job.calibrator, *self._job.devices))))
         tasks = {self._submit(f"introduce-{i}", introduce, self._job) for i in range(max(1, self._workers.count()))}
         first: Identity | None = None
         while tasks:

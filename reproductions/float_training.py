@@ -1,65 +1,145 @@
 """Pre-training the usual way: float32 in torch, then each layer's weights to int8 by a power of two."""
 
 import importlib
+import io
+import json
 import math
+import pickle
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from priot_hil.harness.files import write_aside
 from priot_hil.reference.checks import Int8Array
 from priot_hil.reference.errors import InputError
 from priot_hil.reference.network import Conv2d, Flatten, Layer, Linear, MaxPool2d, Network
 from priot_hil.reference.run import Model
 
 from .checkpoint import Checkpoint
-from .data import Samples
-from .networks import network
+from .data import TITLES, Samples
+from .files import sha256
+from .networks import network, subject
+from .recipes import Optimizer, Recipe
 
 INPUT_EXPONENT = -7
-EPOCHS = 4
-BATCH = 64
-LEARNING_RATE = 1e-3
 SEED = 0
+TEST_BATCH = 500
+DO = "delete it and give the same command again"
 
 
-def train_float(network_name: str, upright: Samples, epochs: int = EPOCHS) -> Checkpoint:
-    """Train a network with Adam and take its weights to int8.
+def train_float(
+    network_name: str, recipe: Recipe, upright: Samples, kept: Path, say: Callable[[str], None]
+) -> tuple[Checkpoint, Any]:
+    """Train a network and take its weights to int8.
 
     Float sums differ between machines and versions in their last bits, so this is repeatable only on one machine.
 
     Args:
         network_name: Name of the network.
+        recipe: How.
         upright: The training set.
-        epochs: Passes over it.
+        kept: The training after each epoch is kept here, so that an interrupted command goes on; the caller removes it
+            when the checkpoint is safe.
+        say: Told of each epoch.
 
     Returns:
-        The checkpoint, with the versions that made it.
+        The checkpoint, with the versions that made it; and the float module that it was made from.
 
     Raises:
-        InputError: torch is not installed, or the network unknown.
+        InputError: torch is not installed, the network unknown, or what was kept is damaged.
     """
     torch = import_torch()
-    net = network(network_name)
-    torch.manual_seed(SEED)
-    module = float_module(torch, net)
-    optimizer = torch.optim.Adam(module.parameters(), lr=LEARNING_RATE)
-    images = torch.from_numpy(upright.images).float() * 2.0**INPUT_EXPONENT
-    labels = torch.from_numpy(upright.labels)
-    for _ in range(epochs):
-        for batch in torch.randperm(len(images)).split(BATCH):
-            optimizer.zero_grad()
-            torch.nn.functional.cross_entropy(module(images[batch]), labels[batch]).backward()
-            optimizer.step()
-    weights = {i: module[i].weight.detach().numpy() for i in net.weighted}
+    training = FloatTraining(torch, network(network_name), recipe, upright)
+    key = _key(network_name, recipe, upright)
+    done = _read_kept(torch, kept, key, training)
+    for epoch in range(done, recipe.epochs):
+        loss, right = training.epoch(epoch)
+        _keep(torch, kept, key, epoch + 1, training)
+        say(f"epoch {epoch + 1} of {recipe.epochs}: loss {loss:.3f}, {right:.1f} % right while training")
     provenance = {
-        "trained_by": f"float32 in torch {torch.__version__}, Adam, no bias",
-        "data": f"MNIST, {len(images)} training images, upright",
-        "epochs": epochs,
-        "batch": BATCH,
-        "learning_rate": LEARNING_RATE,
+        "trained_by": f"float32 in torch {torch.__version__}, no bias",
+        "data": f"{TITLES[subject(network_name).data_set]}, {len(upright.images)} training images, upright",
+        "recipe": recipe.to_json(),
         "seed": SEED,
     }
-    return Checkpoint(network_name, "float", quantise(net, weights), provenance)
+    weights = {i: training.module[i].weight.detach().numpy() for i in training.net.weighted}
+    return Checkpoint(network_name, "float", quantise(training.net, weights), provenance), training.module
+
+
+class FloatTraining:
+    """A float network in training.
+
+    Args:
+        torch: The package.
+        net: The network.
+        recipe: How it is trained.
+        upright: The training set.
+    """
+
+    def __init__(self, torch: Any, net: Network, recipe: Recipe, upright: Samples) -> None:
+        self.torch, self.net, self.recipe = torch, net, recipe
+        torch.manual_seed(SEED)
+        self.module = float_module(torch, net)
+        if recipe.is_he_initial:
+            for i in net.weighted:
+                torch.nn.init.kaiming_normal_(self.module[i].weight, nonlinearity="relu")
+        self.optimizer = _optimizer(torch, self.module, recipe)
+        # Moved images show black behind their edges, as rotated ones do.
+        self.images = torch.nn.functional.pad(torch.from_numpy(upright.images), (recipe.shifted,) * 4)
+        self.labels = torch.from_numpy(upright.labels)
+        self.size = upright.images.shape[2:]
+
+    def epoch(self, index: int) -> tuple[float, float]:
+        """Pass once over the training set: the mean loss, and the percentage that was right."""
+        torch, recipe = self.torch, self.recipe
+        self.module.train()
+        loss_sum = right = 0.0
+        batches = torch.randperm(len(self.images)).split(recipe.batch)
+        for k, batch in enumerate(batches):
+            for group in self.optimizer.param_groups:
+                group["lr"] = recipe.rate(index + (k + 1) / len(batches))
+            labels = self.labels[batch]
+            logits = self._logits(self.drawn(batch))
+            loss = torch.nn.functional.cross_entropy(logits, labels)
+            self.optimizer.zero_grad()
+            loss.backward()
+            if recipe.largest_norm is not None:
+                torch.nn.utils.clip_grad_norm_(self.module.parameters(), recipe.largest_norm)
+            self.optimizer.step()
+            loss_sum += float(loss.detach()) * len(batch)
+            right += int((logits.argmax(1) == labels).sum())
+        return loss_sum / len(self.images), 100 * right / len(self.images)
+
+    def _logits(self, images: Any) -> Any:
+        """What the network makes of images, with dropout ahead of its last layer."""
+        head = self.module[:-1](images)
+        return self.module[-1](self.torch.nn.functional.dropout(head, self.recipe.dropout))
+
+    def drawn(self, batch: Any) -> Any:
+        """The images of a batch as float, moved and mirrored by chance."""
+        torch, (height, width) = self.torch, self.size
+        span = 2 * self.recipe.shifted + 1
+        corners = torch.randint(span, (len(batch), 2)).tolist()
+        crops = zip(batch.tolist(), corners, strict=True)
+        images = torch.stack([self.images[i, :, y : y + height, x : x + width] for i, (y, x) in crops])
+        if self.recipe.mirrored:
+            turned = torch.rand(len(batch)) < 0.5
+            images[turned] = images[turned].flip(-1)
+        return images.float() * 2.0**INPUT_EXPONENT
+
+
+def float_accuracy(module: Any, test: Samples) -> float:
+    """Percent that a float module gets right."""
+    torch = import_torch()
+    module.eval()
+    right = 0
+    with torch.no_grad():
+        for begin in range(0, len(test.labels), TEST_BATCH):
+            images = torch.from_numpy(test.images[begin : begin + TEST_BATCH]).float() * 2.0**INPUT_EXPONENT
+            right += int((module(images).argmax(1).numpy() == test.labels[begin : begin + TEST_BATCH]).sum())
+    return 100 * right / len(test.labels)
 
 
 def float_module(torch: Any, net: Network) -> Any:
@@ -112,3 +192,50 @@ def _module(torch: Any, layer: Layer) -> Any:
         case Flatten():
             return nn.Flatten()
     return nn.ReLU()
+
+
+def _optimizer(torch: Any, module: Any, recipe: Recipe) -> Any:
+    if recipe.optimizer is Optimizer.ADAM:
+        return torch.optim.Adam(module.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
+    return torch.optim.SGD(
+        module.parameters(),
+        lr=recipe.learning_rate,
+        momentum=recipe.momentum,
+        weight_decay=recipe.weight_decay,
+        nesterov=True,
+    )
+
+
+def _key(network_name: str, recipe: Recipe, upright: Samples) -> str:
+    data = sha256(upright.images.tobytes() + upright.labels.tobytes())
+    return json.dumps([network_name, data, recipe.to_json()])
+
+
+def _keep(torch: Any, path: Path, key: str, epochs: int, training: FloatTraining) -> None:
+    content = io.BytesIO()
+    kept = {
+        "key": key,
+        "epochs": epochs,
+        "module": training.module.state_dict(),
+        "optimizer": training.optimizer.state_dict(),
+        "draws": torch.get_rng_state(),
+    }
+    torch.save(kept, content)
+    write_aside(path, content.getvalue())
+
+
+def _read_kept(torch: Any, path: Path, key: str, training: FloatTraining) -> int:
+    """Put the training where it was left, and say how many epochs that was behind; 0 where nothing of it is kept."""
+    if not path.exists():
+        return 0
+    try:
+        kept = torch.load(io.BytesIO(path.read_bytes()), weights_only=True)
+        if kept["key"] != key:
+            return 0
+        training.module.load_state_dict(kept["module"])
+        training.optimizer.load_state_dict(kept["optimizer"])
+        torch.set_rng_state(kept["draws"])
+        return int(kept["epochs"])
+    except (OSError, RuntimeError, KeyError, TypeError, ValueError, EOFError, pickle.UnpicklingError) as error:
+        got = f"{type(error).__name__} {str(error).splitlines()[0] if str(error) else ''}".rstrip(" .")
+        raise InputError.about(f"kept training {path}", expected="a state", got=got, do=DO) from error

@@ -16,14 +16,14 @@ from priot_hil.reference.run import Method, MethodKind, Model, State, run_rng
 from priot_hil.reference.streams import order
 
 from .checkpoint import Checkpoint
-from .data import Samples
+from .data import TITLES, Samples
 from .files import pack, sha256, unpack
-from .networks import network
+from .networks import network, subject
 from .plan import code_fingerprint
 
 INPUT_EXPONENT = -7
-MU_BY_EPOCH = (2, 1, 1, 0, 0)
 SEED = 0
+PART = 5000  # steps between two states that are kept
 # A stream of its own beside those of a run (data 0 to calibration 4).
 WEIGHTS_STREAM = 5
 DO = "delete it and give the same command again"
@@ -35,7 +35,7 @@ def train_niti(
     engine: DatasetEngine,
     kept: Path,
     say: Callable[[str], None],
-    mu_by_epoch: Sequence[int] = MU_BY_EPOCH,
+    mu_by_epoch: Sequence[int],
 ) -> Checkpoint:
     """Train a network with dynamic NITI, batch 1; the update's width mu falls from epoch to epoch.
 
@@ -43,8 +43,9 @@ def train_niti(
         network_name: Name of the network.
         upright: The training set; at most 65,536 images.
         engine: Any engine; all give the same integers.
-        kept: The state after each epoch is kept here, so that an interrupted command goes on; removed at the end.
-        say: Told of each epoch.
+        kept: The state after some thousand steps is kept here, so that an interrupted command goes on; the caller
+            removes it when the checkpoint is safe.
+        say: Told of each part.
         mu_by_epoch: One mu an epoch.
 
     Returns:
@@ -54,22 +55,23 @@ def train_niti(
         InputError: The kept state is damaged, or the engine refuses the run.
     """
     initial = random_model(network(network_name))
-    net = initial.network
+    net, images = initial.network, len(upright.images)
     key = _key(network_name, upright, mu_by_epoch)
     done, state = _read_kept(kept, key, net) or (0, State(initial.weights, run_rng(SEED)))
-    for epoch in range(done, len(mu_by_epoch)):
+    while done < images * len(mu_by_epoch):
+        epoch, begin = divmod(done, images)
         engine.load(initial, Method(MethodKind.NITI_DYNAMIC, mu_by_epoch[epoch]), state)
         engine.load_data(upright.images, upright.labels, upright.images[:1], upright.labels[:1])
-        passed = engine.train_epoch(order(SEED, epoch, len(upright.images)))
-        state = engine.state()
-        _keep(kept, key, epoch + 1, state)
-        accuracy = 100 * passed.correct / passed.steps
-        say(f"epoch {epoch + 1} of {len(mu_by_epoch)}, mu {mu_by_epoch[epoch]}: {accuracy:.1f} % right while training")
-    kept.unlink(missing_ok=True)
+        passed = engine.train_epoch(order(SEED, epoch, images)[begin : begin + PART])
+        state, done = engine.state(), done + passed.steps
+        _keep(kept, key, done, state)
+        so_far = "" if done % images == 0 else f", image {done % images:,} of {images:,}"
+        accuracy = f"{100 * passed.correct / passed.steps:.1f} % right while training"
+        say(f"epoch {epoch + 1} of {len(mu_by_epoch)}, mu {mu_by_epoch[epoch]}{so_far}: {accuracy}")
     model = Model(net, state.values, initial.weight_exponents, INPUT_EXPONENT)
     provenance = {
         "trained_by": "dynamic NITI on integers alone, batch 1, stochastic loss rounding",
-        "data": f"MNIST, {len(upright.images)} training images, upright",
+        "data": f"{TITLES[subject(network_name).data_set]}, {len(upright.images)} training images, upright",
         "mu_by_epoch": list(mu_by_epoch),
         "seed": SEED,
     }
@@ -120,20 +122,20 @@ def _key(network_name: str, upright: Samples, mu_by_epoch: Sequence[int]) -> str
     return json.dumps([network_name, data, list(mu_by_epoch), code_fingerprint()])
 
 
-def _keep(path: Path, key: str, epochs: int, state: State) -> None:
-    meta = json.dumps({"key": key, "epochs": epochs, "rng": state.rng})
+def _keep(path: Path, key: str, steps: int, state: State) -> None:
+    meta = json.dumps({"key": key, "steps": steps, "rng": state.rng})
     write_aside(path, pack({"meta": np.array(meta), **{f"w{i}": values for i, values in state.values.items()}}))
 
 
 def _read_kept(path: Path, key: str, net: Network) -> tuple[int, State] | None:
-    """Epochs done and the state after them; None where nothing is kept, or only what another command left."""
+    """Steps done and the state after them; None where nothing is kept, or only what another command left."""
     if not path.exists():
         return None
     arrays: Mapping[str, Int8Array] = unpack(path.read_bytes(), f"kept training {path}", DO)
     try:
         meta = json.loads(str(arrays["meta"]))
         state = State({i: arrays[f"w{i}"] for i in net.weighted}, int(meta["rng"]))
-        return (int(meta["epochs"]), state) if meta["key"] == key else None
+        return (int(meta["steps"]), state) if meta["key"] == key else None
     except (KeyError, TypeError, ValueError) as error:
         got = f"{type(error).__name__} {error}"
         raise InputError.about(f"kept training {path}", expected="a state", got=got, do=DO) from error

@@ -24,7 +24,7 @@ from priot_hil.reference.engine import DatasetEngine
 from priot_hil.reference.errors import InputError
 
 from .checkpoint import committed_models
-from .data import Mnist
+from .data import ImageSet
 from .experiment import read_experiment
 from .performance import Material
 from .plan import Run, plan
@@ -201,7 +201,7 @@ def drawn_material(seed: int) -> Material:
     def labels(count: int) -> np.ndarray:
         return draws.integers(0, 10, count, np.uint8)
 
-    mnist = Mnist(images(2 * TRAIN), labels(2 * TRAIN), images(2 * TEST), labels(2 * TEST))
+    mnist = ImageSet(images(2 * TRAIN), labels(2 * TRAIN), images(2 * TEST), labels(2 * TEST))
     return Material(mnist, committed_models("tiny_cnn", ["float"]))
 
 

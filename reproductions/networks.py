@@ -1,5 +1,7 @@
 """The networks of the tables, by name."""
 
+from dataclasses import dataclass
+
 from priot_hil.reference.errors import InputError
 from priot_hil.reference.network import Conv2d, Flatten, Layer, Linear, MaxPool2d, Network, Relu
 
@@ -35,19 +37,42 @@ def _vgg11() -> Network:
 
 VGG11 = _vgg11()
 
-NETWORKS = {"tiny_cnn": TINY_CNN, "vgg11": VGG11}
-# What each of them is trained on.
-DATA_SETS = {"tiny_cnn": "mnist", "vgg11": "cifar10"}
+
+@dataclass(frozen=True)
+class Subject:
+    """A network of the tables, and what goes with it.
+
+    Attributes:
+        network: Its layers.
+        data_set: What it learns from, by its name in `data.LOADERS`.
+        engine: The one that is the fastest with it.
+        board: One that takes one run of each row in step with it; None where the network is too large for boards.
+    """
+
+    network: Network
+    data_set: str
+    engine: str
+    board: str | None = None
 
 
-def network(name: str) -> Network:
-    """Look a network up by name.
+SUBJECTS = {
+    "tiny_cnn": Subject(TINY_CNN, "mnist", "host", "emulator"),
+    "vgg11": Subject(VGG11, "cifar10", "torch"),
+}
+
+
+def subject(name: str) -> Subject:
+    """Look a network up by name, with what goes with it.
 
     Raises:
         InputError: There is none of that name.
     """
-    if name not in NETWORKS:
-        raise InputError.about(
-            "network", expected=f"one of {', '.join(NETWORKS)}", got=repr(name), do="name one of them"
-        )
-    return NETWORKS[name]
+    if name not in SUBJECTS:
+        known = ", ".join(SUBJECTS)
+        raise InputError.about("network", expected=f"one of {known}", got=repr(name), do="name one of them")
+    return SUBJECTS[name]
+
+
+def network(name: str) -> Network:
+    """The layers of a network; see `subject`."""
+    return subject(name).network

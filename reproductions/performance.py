@@ -18,8 +18,9 @@ from priot_hil.reference.run import Method, Model, State, initial_state
 from priot_hil.reference.scales import calibrate, calibration_order, calibration_run
 from priot_hil.reference.streams import order
 
-from .data import Mnist, TransferTask, samples
+from .data import ImageSet, TransferTask, samples
 from .files import sha256
+from .networks import subject
 from .plan import Run
 from .probe import PROBE_IMAGES, Counts, Probe
 from .records import DO, EpochRecord, RunRecord, keep, kept
@@ -37,20 +38,20 @@ class Material:
     """What all runs of a table share.
 
     Attributes:
-        mnist: The data.
+        images: The data.
         models: The models before transfer, by pre-training.
         made: What makes the results, see `provenance.made_by`; goes into each record.
         machine: Where; goes beside each record.
     """
 
-    mnist: Mnist
+    images: ImageSet
     models: Mapping[str, Model]
     made: Mapping[str, Any] = field(default_factory=dict)
     machine: Mapping[str, Any] = field(default_factory=dict)
 
     def task(self, run: Run) -> TransferTask:
         """The samples that a run learns from and is judged by."""
-        return draw_task(self.mnist, run.split, run.angle, run.seed, run.train_samples, run.test_samples)
+        return draw_task(self.images, run.split, run.angle, run.seed, run.train_samples, run.test_samples)
 
     def model(self, run: Run) -> Model:
         """The model that a run starts from."""
@@ -59,7 +60,7 @@ class Material:
     @cached_property
     def data_sha256(self) -> dict[str, str]:
         """The SHA-256 of the bytes of each of the data's arrays."""
-        return {name: sha256(array.tobytes()) for name, array in vars(self.mnist).items()}
+        return {name: sha256(array.tobytes()) for name, array in vars(self.images).items()}
 
 
 def perform(
@@ -118,7 +119,10 @@ def perform(
 def first_record(run: Run, material: Material, task: TransferTask, state: State, totals: Counts) -> RunRecord:
     """The record of a run that has not begun."""
     drawn = (task.train.images, task.train.labels, task.test.images, task.test.labels)
-    data = {"mnist_sha256": material.data_sha256, "drawn_sha256": sha256(b"".join(part.tobytes() for part in drawn))}
+    data = {
+        f"{subject(run.network).data_set}_sha256": material.data_sha256,
+        "drawn_sha256": sha256(b"".join(part.tobytes() for part in drawn)),
+    }
     scales = None if state.scales is None else {str(i): list(s) for i, s in state.scales.items()}
     edges = sum(weights.size for weights in material.model(run).weights.values())
     return RunRecord(run.key, run.description(), data, (dict(material.made),), scales, edges, totals)
@@ -143,9 +147,9 @@ def first_state(run: Run, material: Material, calibrator: Engine) -> State:
         state = draw(percent=row.percent, selection=row.selection)
     if run.method.kind is MethodKind.NITI_DYNAMIC:
         return state
-    mnist = material.mnist
-    chosen = calibration_order(run.seed, len(mnist.x_train), setting.calibration_samples)
-    upright = samples(mnist.x_train[chosen], mnist.y_train[chosen])
+    images = material.images
+    chosen = calibration_order(run.seed, len(images.x_train), setting.calibration_samples)
+    upright = samples(images.x_train[chosen], images.y_train[chosen])
     calibrator.load(model, *calibration_run(run.method, state))
     return replace(state, scales=calibrate(calibrator, upright.images, upright.labels, setting.zeros_count))
 

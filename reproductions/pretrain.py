@@ -12,15 +12,15 @@ from priot_hil.reference.errors import InputError
 from priot_hil.reference.run import Method, MethodKind, initial_state
 
 from .checkpoint import Checkpoint, committed_sums
-from .data import Samples, load_mnist
+from .data import LOADERS, Samples
 from .files import sha256
-from .float_training import train_float
+from .float_training import float_accuracy, train_float
 from .integer_training import train_niti
-from .runner import HOST, RESULTS, check_device
+from .networks import subject as find_subject
+from .recipes import FLOORS, MU_BY_EPOCH, RECIPES
+from .runner import RESULTS, check_device
 
 WAYS = ("float", "niti")
-# Upright, of the int8 model, on the whole test set. Training that ends below it went wrong.
-ACCURACY_FLOOR = 97.0
 
 
 class TooInaccurate(CheckFailed):
@@ -31,7 +31,7 @@ def pretrain(
     way: str,
     *,
     network: str = "tiny_cnn",
-    device: str = HOST,
+    device: str | None = None,
     out: Path | None = None,
     console: Console | None = None,
 ) -> Path:
@@ -40,7 +40,7 @@ def pretrain(
     Args:
         way: ``"float"`` (needs torch) or ``"niti"`` (integers alone, byte-identical everywhere).
         network: Name of the network.
-        device: The engine that trains *niti*, and that evaluates both.
+        device: The engine that trains *niti*, and that evaluates both; None for the fastest with the network.
         out: Folder of the checkpoint; None for ``results/pretrain`` here.
         console: Where progress goes; None for standard output.
 
@@ -53,21 +53,27 @@ def pretrain(
     """
     if way not in WAYS:
         raise InputError.about("way", expected=f"one of {', '.join(WAYS)}", got=repr(way), do="name one of them")
+    subject = find_subject(network)
+    device = device or subject.engine
     check_device(device)
     say = partial((console or Console()).print, markup=False, highlight=False, soft_wrap=True)
     folder = RESULTS / "pretrain" if out is None else out
     path = folder / f"{network}_{way}.npz"
-    mnist = load_mnist(say=say)
+    part = folder / f"{path.stem}.part"
+    images = LOADERS[subject.data_set](say=say)
     engine = open_engine(device)
+    upright, test, floor = images.upright_train(), images.upright_test(), FLOORS[network, way]
     if way == "float":
-        checkpoint = train_float(network, mnist.upright_train())
+        checkpoint, module = train_float(network, RECIPES[network], upright, part, say)
+        say(f"{path.name}: {float_accuracy(module, test):.2f} % upright in float32")
     else:
-        checkpoint = train_niti(network, mnist.upright_train(), engine, folder / f"{path.stem}.part", say)
-    accuracy = upright_accuracy(checkpoint, mnist.upright_test(), engine)
-    say(f"{path.name}: {accuracy:.2f} % upright in int8, at least {ACCURACY_FLOOR:.1f} % declared")
-    if accuracy < ACCURACY_FLOOR:
-        raise TooInaccurate(f"{path.name}: {accuracy:.2f} % upright, declared are {ACCURACY_FLOOR:.1f} %; not written.")
+        checkpoint = train_niti(network, upright, engine, part, say, MU_BY_EPOCH[network])
+    accuracy = upright_accuracy(checkpoint, test, engine)
+    say(f"{path.name}: {accuracy:.2f} % upright in int8, at least {floor:.1f} % declared")
+    if accuracy < floor:
+        raise TooInaccurate(f"{path.name}: {accuracy:.2f} % upright, declared are {floor:.1f} %; not written.")
     checkpoint.write(path)
+    part.unlink(missing_ok=True)
     say(f"Written: {path}; {comparison(checkpoint, path.name)}.")
     return path
 

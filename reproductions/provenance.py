@@ -16,21 +16,24 @@ from .files import sha256
 
 # Numbers come from these: streams and the reference, the compiler, the emulator.
 PACKAGES = ("numpy", "ziglang", "unicorn")
+TORCH = "torch"  # of the engines of this name
 
 
-def made_by(builds: Mapping[str, str]) -> dict[str, Any]:
+def made_by(builds: Mapping[str, str | None]) -> dict[str, Any]:
     """What gave a result; the same wherever the same command is given in the same checkout.
 
     Args:
-        builds: The build id of each engine's firmware in hexadecimal, by the engine's name; empty for the reference.
+        builds: The build id of each engine's firmware in hexadecimal, by the engine's name; None where it has none.
 
     Returns:
         JSON: git state, versions, and for each engine its build; for the emulated board the ELF's SHA-256 too.
     """
-    engines: dict[str, dict[str, str]] = {name: {"build": build_id} for name, build_id in sorted(builds.items())}
+    known = {name: build_id for name, build_id in sorted(builds.items()) if build_id is not None}
+    engines: dict[str, dict[str, str]] = {name: {"build": build_id} for name, build_id in known.items()}
     if "emulator" in engines:
         engines["emulator"]["elf_sha256"] = sha256(build("rp2040").ram.elf.read_bytes())
-    return {"git": git_state(), "packages": {name: _version(name) for name in PACKAGES}, "engines": engines}
+    packages = (*PACKAGES, *([TORCH] if any(name.split(":")[0] == TORCH for name in builds) else []))
+    return {"git": git_state(), "packages": {name: _version(name) for name in packages}, "engines": engines}
 
 
 @cache

@@ -75,7 +75,7 @@ def page(table: Table, path: Path) -> str:
 def with_table(text: str, table: Table, name: str) -> str:
     """A text with the table's lines between the two marks that name its file; a text without them stays as it is."""
     begin = BEGIN.format(name)
-    lines = "\n".join(report.markdown_table(report.header(table.experiment), report.body(table)))
+    lines = "\n".join(report.table_lines(table))
     pattern = f"{re.escape(begin)}\n.*?{re.escape(END)}"
     return re.sub(pattern, lambda _: f"{begin}\n\n{lines}\n\n{END}", text, flags=re.DOTALL)
 

@@ -9,6 +9,7 @@ from .chain import linked
 from .claims import Measure
 from .experiment import Experiment
 from .intervals import Spread, spread
+from .networks import subject
 from .setting import told
 from .table import Table
 from .verdicts import Judgement, gains, judge
@@ -16,6 +17,11 @@ from .verdicts import Judgement, gains, judge
 NOT_RUN = "not run"
 # The only figures of the letter that its abstract gives; its own tables are not repeated here.
 PUBLISHED = "The letter's abstract states 8.08 to 33.75 percentage points of improvement over existing methods."
+BOARD = "emulated board"
+ON_BOARD = (
+    "Emulated board: one run of the row went through the firmware on the emulated RP2040 and through the engine on the "
+    "host; after every epoch their states and accuracies were equal."
+)
 MEASURES = ("best", "last", "gain")
 CLAIM_COLUMNS = ("claim", "read as", "mean differences", "direction", "range")
 
@@ -23,15 +29,26 @@ CLAIM_COLUMNS = ("claim", "read as", "mean differences", "direction", "range")
 def header(experiment: Experiment) -> list[str]:
     """The table's columns."""
     angles = [f"{angle}° {what}" for angle in experiment.angles for what in MEASURES]
-    return ["", *angles, "emulated board"]
+    return ["", *angles, *([BOARD] if has_board(experiment) else [])]
+
+
+def aligns(experiment: Experiment) -> str:
+    """How the columns stand; see `markdown_table`."""
+    return "l" + "r" * len(MEASURES) * len(experiment.angles) + "l" * has_board(experiment)
+
+
+def has_board(experiment: Experiment) -> bool:
+    """Whether there are boards that can hold the network."""
+    return subject(experiment.network).board is not None
 
 
 def body(table: Table) -> list[list[str]]:
     """The table's rows: a list of cells for each, one or two lines a cell; one with an unfinished run says so."""
-    return [
-        [row.name, *_accuracies(table, row.name), _agreement(table, row.name, row.trains)]
-        for row in table.experiment.rows
-    ]
+    rows = [[row.name, *_accuracies(table, row.name)] for row in table.experiment.rows]
+    if has_board(table.experiment):
+        for cells, row in zip(rows, table.experiment.rows, strict=True):
+            cells.append(_agreement(table, row.name, row.trains))
+    return rows
 
 
 def claims(table: Table) -> list[list[str]]:
@@ -52,8 +69,7 @@ def legend(table: Table) -> list[str]:
         "Accuracy in percent: mean ± standard deviation over the seeds, below it the mean's 95 % confidence interval "
         "(Student's t). Best: of the evaluations before training and after each epoch. Gain: best minus the best "
         f"of {experiment.baseline}, in points, seed by seed.",
-        "Emulated board: one run of the row went through the firmware on the emulated RP2040 and through the engine on "
-        "the host; after every epoch their states and accuracies were equal.",
+        *([ON_BOARD] if has_board(experiment) else []),
         PUBLISHED,
         *(f"{name}: {', '.join(told(*each) for each in changes.items())}." for name, changes in others.items()),
         experiment.note,
@@ -77,12 +93,12 @@ def origin(table: Table, name: str) -> str:
 
 
 def terminal_table(
-    title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], numbers: bool = True
+    title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], numbers: bool = True, aligns: str = ""
 ) -> TerminalTable:
     """The table for a terminal; see `markdown_table`."""
     shown = TerminalTable(title=title)
-    for index, column in enumerate(columns):
-        shown.add_column(column, justify="right" if numbers and 0 < index < len(columns) - 1 else "left")
+    for column, letter in zip(columns, aligns or usual_aligns(columns, numbers), strict=True):
+        shown.add_column(column, justify="right" if letter == "r" else "left")
     for row in rows:
         shown.add_row(*row)
     return shown
@@ -91,13 +107,24 @@ def terminal_table(
 def show(table: Table, console: Console) -> None:
     """Print table, legend and claims."""
     experiment = table.experiment
-    console.print(terminal_table(experiment.title, header(experiment), body(table)))
+    console.print(terminal_table(experiment.title, header(experiment), body(table), aligns=aligns(experiment)))
     for line in legend(table):
         console.print(line, markup=False, highlight=False)
     if experiment.claims:
         console.print(terminal_table("Claims", CLAIM_COLUMNS, claims(table), numbers=False))
         for line in rule(table):
             console.print(line, markup=False, highlight=False)
+
+
+def usual_aligns(columns: Sequence[str], numbers: bool) -> str:
+    """To the right, what lies between the first column and the last, where it is numbers."""
+    return f"l{('r' if numbers else 'l') * (len(columns) - 2)}l"
+
+
+def table_lines(table: Table) -> list[str]:
+    """The accuracies as Markdown."""
+    experiment = table.experiment
+    return markdown_table(header(experiment), body(table), aligns=aligns(experiment))
 
 
 def markdown(table: Table, name: str) -> str:
@@ -108,7 +135,7 @@ def markdown(table: Table, name: str) -> str:
         name: The name of the file with its records.
     """
     experiment = table.experiment
-    page = [f"# {experiment.title}", "", *markdown_table(header(experiment), body(table)), ""]
+    page = [f"# {experiment.title}", "", *table_lines(table), ""]
     page += [f"{line}\n" for line in legend(table)]
     if experiment.claims:
         page += ["## Claims", "", *markdown_table(CLAIM_COLUMNS, claims(table), numbers=False), ""]
@@ -127,7 +154,7 @@ def markdown_table(
         numbers: Whether the columns between the first and the last stand to the right.
         aligns: A letter for each column instead: "r" for those that do.
     """
-    aligns = aligns or f"l{('r' if numbers else 'l') * (len(columns) - 2)}l"
+    aligns = aligns or usual_aligns(columns, numbers)
     marks = ["--:" if letter == "r" else ":--" for letter in aligns]
     return [f"| {' | '.join(cell.replace(chr(10), '<br>') for cell in cells)} |" for cells in (columns, marks, *rows)]
 

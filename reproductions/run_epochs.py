@@ -21,8 +21,8 @@ from priot_hil.reference.errors import InputError
 from priot_hil.reference.streams import order
 
 from .checkpoint import committed_models, sums_by_pretraining
-from .data import load_mnist
 from .experiment import Experiment, read_experiment
+from .material import load_data
 from .performance import HOST, EnginesDiffer, Material, first_state, perform, search
 from .plan import Run, code_fingerprint, plan
 from .provenance import machine, made_by
@@ -75,7 +75,7 @@ def run_epochs(
             tell(f"{device}: stopped in epoch {now.epoch} of {now.epochs}." if now.is_running else f"{device} is idle.")
             return
         material = Material(
-            load_mnist(say=tell),
+            load_data(experiment.network, tell),
             committed_models(experiment.network, experiment.pretrainings),
             made_by({HOST: build("host").build_id.hex(), opened.name: opened.device.hello.build_id.hex()}),
             machine(),

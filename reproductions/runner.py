@@ -17,9 +17,9 @@ from priot_hil.reference.errors import InputError
 
 from . import reports
 from .checkpoint import committed_models, sums_by_pretraining
-from .data import Mnist, load_mnist
 from .experiment import Experiment, read_experiment
-from .material import MaterialLoader
+from .material import MaterialLoader, load_data
+from .networks import subject
 from .plan import Run, code_fingerprint, plan
 from .progress import reporting
 from .published import Published, read_published
@@ -30,14 +30,13 @@ if TYPE_CHECKING:
     from .cluster import Workers
 
 RESULTS = Path("results")
-HOST, BOARD = "host", "emulator"
 
 
 def reproduce(
     table: str,
     *,
     quick: bool = False,
-    device: str = HOST,
+    device: str | None = None,
     out: Path | None = None,
     jobs: int | None = None,
     published: Path | None = None,
@@ -53,7 +52,7 @@ def reproduce(
     Args:
         table: Its name.
         quick: Fewer seeds and epochs.
-        device: The engine that all runs go through.
+        device: The engine that all runs go through; None for the fastest with the network.
         out: Folder of the results; None for ``results/<table>`` here.
         jobs: Processes; None for one a core.
         published: A file with published accuracies to compare with, see `published.read_published`.
@@ -71,14 +70,16 @@ def reproduce(
     """
     experiment = read_experiment(table)
     experiment = experiment.shortened() if quick else experiment
+    usual, board = subject(experiment.network).engine, subject(experiment.network).board
+    device = device or usual
     check_device(device)
     letter = None if published is None else read_published(published, experiment)
     console = console or default_console()
     loader = material_loader(experiment, console)
-    partner = None if experiment.study else BOARD if device == HOST else HOST
+    partner = None if experiment.study else board if device == usual else usual
     runs = plan(experiment, device, partner, loader.sums, code_fingerprint())
     out = RESULTS / table if out is None else out
-    made = Reproduction(experiment, runs, loader, out, device, HOST, jobs or cores(), console, letter, scheduler)
+    made = Reproduction(experiment, runs, loader, out, device, usual, jobs or cores(), console, letter, scheduler)
     return made.perform()
 
 
@@ -89,9 +90,9 @@ def material_loader(experiment: Experiment, console: Console) -> MaterialLoader:
         InputError: One of them is not to be had.
     """
     committed_models(experiment.network, experiment.pretrainings)
-    load_mnist(say=partial(console.print, markup=False, highlight=False, soft_wrap=True))
+    load_data(experiment.network, partial(console.print, markup=False, highlight=False, soft_wrap=True))
     sums = sums_by_pretraining(experiment.network, experiment.pretrainings)
-    return MaterialLoader(load_cached_mnist, experiment.network, sums)
+    return MaterialLoader(partial(load_data, experiment.network), experiment.network, sums)
 
 
 @dataclass(frozen=True)
@@ -183,7 +184,13 @@ class Reproduction:
         """Print the table and write it with its records."""
         experiment = self.experiment
         form = ["quick"] if experiment.quick else []
-        name = "-".join([experiment.table, *form, *([file_name(self.device)] if self.device != HOST else [])])
+        name = "-".join(
+            [
+                experiment.table,
+                *form,
+                *([file_name(self.device)] if self.device != subject(experiment.network).engine else []),
+            ]
+        )
         table = Table(experiment, self.device, {cell(run): records[run.key] for run in self.runs if run.key in records})
         table.write(self.out / f"{name}.jsonl")
         write_aside(self.out / f"{name}.md", reports.markdown(table, f"{name}.jsonl"))
@@ -214,11 +221,6 @@ def boards_of(device: str) -> tuple[str, ...]:
 def cell(run: Run) -> Cell:
     """The cell of the table that a run fills."""
     return Cell(run.row.name, run.angle, run.seed)
-
-
-def load_cached_mnist() -> Mnist:
-    """MNIST for a worker; the parent has fetched it."""
-    return load_mnist()
 
 
 def check_device(device: str) -> None:

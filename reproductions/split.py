@@ -8,7 +8,7 @@ import numpy as np
 from priot_hil.reference.checks import check_range
 from priot_hil.reference.streams import stream
 
-from .data import Mnist, Samples, TransferTask, samples, transfer_task
+from .data import ImageSet, Samples, TransferTask, samples, transfer_task
 from .rotate import rotate, rotation
 
 
@@ -19,11 +19,11 @@ class Split(StrEnum):
     VALIDATION = "validation"
 
 
-def draw_task(mnist: Mnist, split: Split, angle: float, seed: int, train: int, judged: int) -> TransferTask:
+def draw_task(images: ImageSet, split: Split, angle: float, seed: int, train: int, judged: int) -> TransferTask:
     """Draw the transfer task of a run.
 
     Args:
-        mnist: The whole set.
+        images: The whole set.
         split: Where the images that it is judged by come from.
         angle: Degrees, counter-clockwise.
         seed: Of the run.
@@ -36,19 +36,19 @@ def draw_task(mnist: Mnist, split: Split, angle: float, seed: int, train: int, j
     Raises:
         InputError: More images are asked for than there are.
     """
-    task = transfer_task(mnist, angle, seed, train, judged)
+    task = transfer_task(images, angle, seed, train, judged)
     if split is Split.TEST:
         return task
-    return replace(task, test=validation_samples(mnist, angle, seed, train, judged))
+    return replace(task, test=validation_samples(images, angle, seed, train, judged))
 
 
-def validation_samples(mnist: Mnist, angle: float, seed: int, train: int, count: int) -> Samples:
+def validation_samples(images: ImageSet, angle: float, seed: int, train: int, count: int) -> Samples:
     """Draw rotated images from those of the training set that the transfer task does not train with.
 
     The model before transfer has seen them upright, as it has seen those that the task trains with.
 
     Args:
-        mnist: The whole set.
+        images: The whole set.
         angle: Degrees, counter-clockwise.
         seed: Of the run; its stream *validation* draws them.
         train: Number of the task's training images.
@@ -60,10 +60,10 @@ def validation_samples(mnist: Mnist, angle: float, seed: int, train: int, count:
     Raises:
         InputError: There are not as many left.
     """
-    available = len(mnist.x_train)
+    available = len(images.x_train)
     check_range("number of validation images", count, 1, available - train)
     trained = stream(seed, "data").choice(available, train, replace=False)  # the first draw of `transfer_task`
     left = np.setdiff1d(np.arange(available), trained)
     chosen = stream(seed, "validation").choice(left, count, replace=False)
-    affine = rotation(angle, mnist.x_train.shape[1])
-    return samples(rotate(mnist.x_train[chosen], affine), mnist.y_train[chosen])
+    affine = rotation(angle, images.x_train.shape[1])
+    return samples(rotate(images.x_train[chosen], affine), images.y_train[chosen])

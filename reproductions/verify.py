@@ -13,9 +13,10 @@ from priot_hil.reference.errors import InputError
 
 from .chain import breaks, read_lines
 from .material import MaterialLoader
+from .networks import subject
 from .plan import NEAREST_UPDATES, Run, code_fingerprint, plan
 from .records import EpochRecord, RunRecord
-from .runner import HOST, Reproduction, cell, cores, default_console, material_loader
+from .runner import Reproduction, cell, cores, default_console, material_loader
 from .table import Cell, Table, table_from_entries
 
 # Told apart from what was run: the code and the checkpoint; and the engines, which may be others.
@@ -159,8 +160,10 @@ class Recomputation:
         performed: dict[str, RunRecord] = {}
         with tempfile.TemporaryDirectory(prefix="priot-verify-") as folder:
             out, device = Path(folder), self.device or table.device
-            anew = list(runs.values())
-            reproduction = Reproduction(table.experiment, anew, self.loader, out, device, HOST, self.jobs, self.console)
+            anew, usual = list(runs.values()), subject(table.experiment.network).engine
+            reproduction = Reproduction(
+                table.experiment, anew, self.loader, out, device, usual, self.jobs, self.console
+            )
             reproduction.perform_left({run: run.epochs + 1 for run in anew}, performed)
         wrong = 0
         for each, run in runs.items():

@@ -97,8 +97,7 @@ class Station:
         try:
             for name in sorted({job.calibrator, *job.devices}):
                 engine = self.engines.get(name)
-                if isinstance(engine, DeviceEngine):
-                    builds[name] = engine.device.hello.build_id.hex()
+                builds[name] = engine.device.hello.build_id.hex() if isinstance(engine, DeviceEngine) else None
             self.identity = Identity(loaded_code(), made_by(builds))
             self.material = replace(job.loader.load(), made=self.identity.made, machine=machine())
         except BaseException:

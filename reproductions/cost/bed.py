@@ -75,7 +75,9 @@ def make_bed(setting: CostSetting, material: Material, checkpoints: Mapping[str,
         The bed.
     """
     experiment = setting.experiment
-    task = transfer_task(material.mnist, setting.angle, setting.seed, experiment.train_samples, experiment.test_samples)
+    task = transfer_task(
+        material.images, setting.angle, setting.seed, experiment.train_samples, experiment.test_samples
+    )
     runs = plan(replace(experiment, seeds=(setting.seed,), angles=(setting.angle,)), HOST, None, checkpoints, "")
     return Bed(setting, material, task, {run.row.name: run for run in runs})
 

@@ -19,12 +19,12 @@ from priot_hil.harness.files import write_aside
 from priot_hil.harness.firmware import BoardFirmware, build
 
 from ..checkpoint import committed_models, sums_by_pretraining
-from ..data import load_mnist
 from ..files import sha256
-from ..performance import Material
+from ..material import load_data
+from ..performance import HOST, Material
 from ..plan import DECIDING_CODE, code_fingerprint
 from ..provenance import PACKAGES, git_state, machine
-from ..runner import HOST, RESULTS, check_device, default_console, file_name
+from ..runner import RESULTS, check_device, default_console, file_name
 from . import report
 from .bed import Bed, make_bed, open_cycle_counter
 from .memory import program
@@ -77,11 +77,12 @@ def reproduce(
     check_device(device)
     console = console or default_console()
     experiment = setting.experiment
-    mnist = load_mnist(say=partial(console.print, markup=False, highlight=False, soft_wrap=True))
+    say = partial(console.print, markup=False, highlight=False, soft_wrap=True)
+    images = load_data(experiment.network, say)
     models = committed_models(experiment.network, experiment.pretrainings)
     sums = sums_by_pretraining(experiment.network, experiment.pretrainings)
     making = CostTable(
-        bed=make_bed(setting, Material(mnist, models), sums),
+        bed=make_bed(setting, Material(images, models), sums),
         amount=setting.quick if quick else setting.full,
         firmware=build("rp2040"),
         device=None if device in (HOST, EMULATOR) else device,

@@ -38,18 +38,19 @@ def missing(table: Table) -> list[str]:
 def accuracies(table: Table) -> Grid:
     """The accuracies; each leads to its runs."""
     angles = table.experiment.angles
+    board = (report.BOARD,) if report.has_board(table.experiment) else ()
     rows: list[tuple[CellText, ...]] = []
     for told, row in zip(report.body(table), table.experiment.rows, strict=True):
-        head, *cells, board = told
         keys = [key_of(table, row.name, angle) for angle in angles for _ in report.MEASURES]
-        rows.append((head, *(Linked(text, key) for text, key in zip(cells, keys, strict=True)), board))
+        cells = (Linked(text, key) for text, key in zip(told[1:], keys, strict=False))
+        rows.append((told[0], *cells, *told[1 + len(keys) :]))
     return Grid(
         key="table",
         title="Accuracy in percent, gain in points",
-        columns=("", *report.MEASURES * len(angles), "emulated board"),
+        columns=("", *report.MEASURES * len(angles), *board),
         rows=tuple(rows),
-        align="l" + "r" * len(report.MEASURES) * len(angles) + "l",
-        groups=(("", 1), *((f"{angle}°", len(report.MEASURES)) for angle in angles), ("", 1)),
+        align=report.aligns(table.experiment),
+        groups=(("", 1), *((f"{angle}°", len(report.MEASURES)) for angle in angles), *[("", 1)] * len(board)),
     )
 
 

@@ -225,10 +225,10 @@ def test_step_20000_of_30720_is_found_within_a_minute(is_known):
     draws = np.random.default_rng(7)
     images = draws.integers(0, 256, (2 * 1024, 28, 28), np.uint8) * (draws.random((2 * 1024, 28, 28)) < 0.05)
     labels = draws.integers(0, 10, 2 * 1024, np.uint8)
-    mnist = replace(material.mnist, x_train=images, y_train=labels, x_test=images, y_test=labels)
+    images_set = replace(material.images, x_train=images, y_train=labels, x_test=images, y_test=labels)
     experiment = chosen(read_experiment("accuracy"), "PRIOT", 30, 10, 30)
     (planned,) = plan(experiment, "host", None, {"float": "drawn images"}, "this code")
-    run = long_run_of(planned, replace(material, mnist=mnist))
+    run = long_run_of(planned, replace(material, images=images_set))
     rng = run.state.rng
     for _ in range(10 * 20_000):
         rng = next_random(rng)

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from priot_hil.reference.reference_engine import ReferenceEngine
 from priot_hil.reproductions.checkpoint import committed_models, sums_by_pretraining
-from priot_hil.reproductions.data import Mnist, load_mnist
+from priot_hil.reproductions.data import ImageSet, load_mnist
 from priot_hil.reproductions.experiment import parse_experiment, read_experiment
 from priot_hil.reproductions.files import sha256, unpack
 from priot_hil.reproductions.material import MaterialLoader
@@ -79,7 +79,7 @@ def source(packed):
 @pytest.fixture(scope="session")
 def material(arrays):
     """Data and model of a run."""
-    return Material(Mnist(**arrays), committed_models("tiny_cnn", ["float"]))
+    return Material(ImageSet(**arrays), committed_models("tiny_cnn", ["float"]))
 
 
 @pytest.fixture(scope="session")

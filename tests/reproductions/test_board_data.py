@@ -14,7 +14,7 @@ from priot_hil.harness.transports.process import ProcessTransport
 from priot_hil.reference.errors import InputError
 from priot_hil.reproductions import board_data
 from priot_hil.reproductions.board_data import give_data
-from priot_hil.reproductions.data import Mnist, transfer_task
+from priot_hil.reproductions.data import ImageSet, transfer_task
 from serial_boards import PtyBoard
 
 ANY_BUILD = DeviceOptions(any_build=True)
@@ -23,7 +23,7 @@ ANY_BUILD = DeviceOptions(any_build=True)
 @pytest.fixture
 def small(monkeypatch, arrays, experiment):
     """The table in the small, on the stand-in for MNIST."""
-    monkeypatch.setattr(board_data, "load_mnist", lambda say: Mnist(**arrays))
+    monkeypatch.setattr(board_data, "load_mnist", lambda say: ImageSet(**arrays))
     monkeypatch.setattr(board_data, "read_experiment", lambda table: experiment)
     return experiment
 
@@ -46,7 +46,7 @@ def test_the_set_of_a_run(small, arrays, flash, seed, angle):
         found = give_data(board.path, ANY_BUILD, seed=seed, angle=angle, say=said.append)
     finally:
         board.close()
-    task = transfer_task(Mnist(**arrays), angle or 30, seed or 10, 16, 8)
+    task = transfer_task(ImageSet(**arrays), angle or 30, seed or 10, 16, 8)
     data = flash.read_bytes()
     head, body = DatasetRecord.unpack(data), data[DatasetRecord.size() :]
     labels = np.frombuffer(body, "<u2", 24)

@@ -9,8 +9,8 @@ import pytest
 from priot_hil.reference.errors import InputError
 from priot_hil.reproductions.data import (
     LOADERS,
+    TITLES,
     ImageSet,
-    Mnist,
     data_folder,
     load_cifar10,
     load_mnist,
@@ -18,7 +18,7 @@ from priot_hil.reproductions.data import (
     verified,
 )
 from priot_hil.reproductions.files import pack, sha256
-from priot_hil.reproductions.networks import DATA_SETS, NETWORKS
+from priot_hil.reproductions.networks import SUBJECTS
 from priot_hil.reproductions.rotate import rotate, rotation
 from priot_hil.reproductions.sources import SourceFailed
 
@@ -146,7 +146,7 @@ def test_data_folder_without_a_home(monkeypatch, tmp_path, home):
 
 def test_transfer_task_is_drawn_then_rotated(arrays):
     """First the training indices, then those of the test; pixels halved, labels beside their images."""
-    mnist = Mnist(**arrays)
+    mnist = ImageSet(**arrays)
     task = transfer_task(mnist, 30, 7, 16, 8)
     draws = np.random.Generator(np.random.PCG64([7, 0]))
     train, test = draws.choice(48, 16, replace=False), draws.choice(24, 8, replace=False)
@@ -162,7 +162,7 @@ def test_transfer_task_is_drawn_then_rotated(arrays):
 def test_more_images_than_there_are_are_refused(arrays, train, test):
     """Nothing is drawn twice."""
     with pytest.raises(InputError, match="number of"):
-        transfer_task(Mnist(**arrays), 30, 7, train, test)
+        transfer_task(ImageSet(**arrays), 30, 7, train, test)
 
 
 @pytest.fixture(scope="module")
@@ -215,5 +215,4 @@ def test_transfer_task_of_colours(colours):
 
 def test_each_network_has_data_of_its_own():
     """That can be loaded."""
-    assert set(DATA_SETS) == set(NETWORKS)
-    assert set(DATA_SETS.values()) == set(LOADERS)
+    assert {subject.data_set for subject in SUBJECTS.values()} == set(LOADERS) == set(TITLES)

@@ -7,7 +7,7 @@ import pytest
 from priot_hil.reference.errors import IllegalNetwork, InputError
 from priot_hil.reference.kinds import MethodKind
 from priot_hil.reference.network import Network
-from priot_hil.reproductions.networks import NETWORKS, VGG11, network
+from priot_hil.reproductions.networks import SUBJECTS, VGG11, network
 
 
 @pytest.mark.parametrize(("name", "size", "layers"), [("tiny_cnn", 52040, 4), ("vgg11", 9222848, 9)])
@@ -19,7 +19,7 @@ def test_sizes(name, size, layers):
 
 
 @pytest.mark.parametrize("kind", MethodKind)
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", SUBJECTS)
 def test_none_overflows(name, kind):
     """With any method."""
     network(name).check_overflow(kind)

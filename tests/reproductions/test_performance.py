@@ -87,7 +87,7 @@ def test_a_run_is_what_its_parts_say(name, runs, run_it, material, reference):
     """Step by step on another engine: the same accuracies and the same state after every epoch."""
     run = runs[name]
     record = run_it(run)
-    task = transfer_task(material.mnist, run.angle, run.seed, run.train_samples, run.test_samples)
+    task = transfer_task(material.images, run.angle, run.seed, run.train_samples, run.test_samples)
     engine = ReferenceEngine()
     engine.load(material.model(run), run.method, first_state(run, material, reference))
     probe = Probe(material.model(run), run.method, task.train.take(16))
@@ -130,11 +130,11 @@ class Watcher(ReferenceEngine):
 def test_scales_are_calibrated_upright(runs, material):
     """On 1,000 images of the pre-training set in the order of the run's own stream, with its own initial scores."""
     run = runs["PRIOT"]
-    x_train, y_train = (np.concatenate([array] * 25) for array in (material.mnist.x_train, material.mnist.y_train))
+    x_train, y_train = (np.concatenate([array] * 25) for array in (material.images.x_train, material.images.y_train))
     x_train = x_train ^ (np.arange(len(x_train), dtype=np.uint16) % 251).astype(np.uint8)[:, None, None]
     watcher = Watcher()
     state = first_state(
-        run, replace(material, mnist=replace(material.mnist, x_train=x_train, y_train=y_train)), watcher
+        run, replace(material, images=replace(material.images, x_train=x_train, y_train=y_train)), watcher
     )
     chosen = calibration_order(run.seed, 1200)
     images, labels = zip(*watcher.seen, strict=True)
@@ -168,7 +168,7 @@ def test_a_run_starts_as_its_setting_says(name, value, runs, material):
     run = replace(usual, row=replace(usual.row, setting=replace(usual.row.setting, **{name: value})))
     models, blind = committed_models("tiny_cnn", ["float", "niti"]), Blind()
     state = first_state(run, replace(material, models=models), blind)
-    assert len(blind.seen) == (value if name == "calibration_samples" else len(material.mnist.x_train))
+    assert len(blind.seen) == (value if name == "calibration_samples" else len(material.images.x_train))
     assert state.scales[9] == Shifts(0, 0, 0 if name == "zeros_count" else 31)
     model = models[value if name == "pretraining" else "float"]
     assert blind.model.weights[9] is model.weights[9]
@@ -179,7 +179,7 @@ def test_a_run_starts_as_its_setting_says(name, value, runs, material):
 def test_validation_images_judge_where_the_split_says_so(runs, run_it, material):
     """Right predictions of the untrained model are those on the validation images."""
     run = replace(runs["before transfer"], split=Split.VALIDATION)
-    test = draw_task(material.mnist, Split.VALIDATION, run.angle, run.seed, run.train_samples, run.test_samples).test
+    test = draw_task(material.images, Split.VALIDATION, run.angle, run.seed, run.train_samples, run.test_samples).test
     engine = ReferenceEngine()
     engine.load(material.model(run), run.method, first_state(run, material, ReferenceEngine()))
     right = sum(engine.predict(image) == label for image, label in zip(test.images, test.labels, strict=True))
@@ -220,9 +220,9 @@ def test_data_are_named_by_their_hashes(runs, run_it, material):
     """The arrays and what was drawn of them; another seed draws others."""
     one = run_it(runs["before transfer"])
     two = run_it(replace(runs["before transfer"], seed=11), name="two")
-    assert one.data["mnist_sha256"]["x_test"] == sha256(material.mnist.x_test.tobytes())
+    assert one.data["mnist_sha256"]["x_test"] == sha256(material.images.x_test.tobytes())
     assert one.data["mnist_sha256"] == two.data["mnist_sha256"]
-    task = transfer_task(material.mnist, 30, 10, 16, 8)
+    task = transfer_task(material.images, 30, 10, 16, 8)
     drawn = [task.train.images, task.train.labels, task.test.images, task.test.labels]
     assert one.data["drawn_sha256"] == sha256(b"".join(part.tobytes() for part in drawn))
     assert one.data["drawn_sha256"] != two.data["drawn_sha256"]

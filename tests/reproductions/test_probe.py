@@ -21,7 +21,7 @@ def probed(runs, material):
 
     def probe(name):
         run = runs[name]
-        task = transfer_task(material.mnist, run.angle, run.seed, run.train_samples, run.test_samples)
+        task = transfer_task(material.images, run.angle, run.seed, run.train_samples, run.test_samples)
         return (
             run,
             Probe(material.model(run), run.method, task.train.take(4), 3),

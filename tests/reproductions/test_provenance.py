@@ -62,3 +62,12 @@ def test_the_compiler_is_the_wheel_s_program():
     assert machine()["compiler_sha256"] == compiler_sha256()
     assert machine()["library_sha256"] == hashlib.sha256(build("host").library.read_bytes()).hexdigest()
     assert set(machine()) == {"system", "processor", "python", "compiler_sha256", "library_sha256"}
+
+
+def test_torch_is_named_where_it_computes():
+    """By its version, where it is installed."""
+    assert "torch" not in made_by({"host": "ab"})["packages"]
+    for name in ("torch", "torch:cuda"):
+        made = made_by({name: None})
+        assert "torch" in made["packages"]
+        assert made["engines"] == {}

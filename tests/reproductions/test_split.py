@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from priot_hil.reference.errors import InputError
-from priot_hil.reproductions.data import Mnist, transfer_task
+from priot_hil.reproductions.data import ImageSet, transfer_task
 from priot_hil.reproductions.split import Split, draw_task
 
 
@@ -16,7 +16,7 @@ def numbered():
         numbers = np.arange(first, first + 2 * count, 2, dtype=np.uint8)
         return np.broadcast_to(numbers[:, None, None], (count, 28, 28)).copy(), numbers % 10
 
-    return Mnist(*images(0, 40), *images(101, 30))
+    return ImageSet(*images(0, 40), *images(101, 30))
 
 
 def numbers(samples):

@@ -25,7 +25,7 @@ def table(experiment, material, loader, tmp_path_factory):
     """Three rows of the small table, performed on the reference."""
     folder = tmp_path_factory.mktemp("runs")
     wanted = ("before transfer", "static NITI", "PRIOT")
-    known = Material(material.mnist, material.models, MADE, {"system": "one"})
+    known = Material(material.images, material.models, MADE, {"system": "one"})
     runs = plan(experiment, "reference", None, loader.sums, "another code")
     records = [
         perform(run, known, [ReferenceEngine()], ReferenceEngine(), folder / run.key, lambda: None)
@@ -64,7 +64,7 @@ def test_performed_again_only_what_stands_beside_differs(table, material, tmp_pa
     run = next(run for run in plan(table.experiment, "reference", None, {"float": ""}, "") if run.row.name == "PRIOT")
     record = table.records[PRIOT]
     run = replace(run, checkpoint=record.run["checkpoint_sha256"], code=record.run["code_sha256"])
-    known = Material(material.mnist, material.models, MADE, {"system": "two"})
+    known = Material(material.images, material.models, MADE, {"system": "two"})
     again = perform(run, known, [ReferenceEngine()], ReferenceEngine(), tmp_path / "run", lambda: None)
     assert again.beside["machine"] != record.beside["machine"]
     first, second = (Table(table.experiment, "reference", {PRIOT: each}) for each in (record, again))
