@@ -85,13 +85,7 @@ def report(_: Context, records: list[str], out: str = "results/report") -> None:
     write_report([Path(each) for each in records], Path(out))
 
 
-@task(
-    help={
-        "way": "float (needs torch: PRIOT_EXTRAS=float ./run ...) or niti",
-        "network": "tiny_cnn or vgg11",
-        "device": "engine that trains niti (default: the fastest with the network)",
-    }
-)
+@task(help={"way": "float (needs torch) or niti", "network": "tiny_cnn or vgg11", "device": "engine that trains niti"})
 @command
 def pretrain(_: Context, way: str, network: str = "tiny_cnn", device: str = "") -> None:
     """Make the model before transfer anew and compare it with the committed checkpoint."""

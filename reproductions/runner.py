@@ -184,13 +184,8 @@ class Reproduction:
         """Print the table and write it with its records."""
         experiment = self.experiment
         form = ["quick"] if experiment.quick else []
-        name = "-".join(
-            [
-                experiment.table,
-                *form,
-                *([file_name(self.device)] if self.device != subject(experiment.network).engine else []),
-            ]
-        )
+        where = [] if self.device == subject(experiment.network).engine else [file_name(self.device)]
+        name = "-".join([experiment.table, *form, *where])
         table = Table(experiment, self.device, {cell(run): records[run.key] for run in self.runs if run.key in records})
         table.write(self.out / f"{name}.jsonl")
         write_aside(self.out / f"{name}.md", reports.markdown(table, f"{name}.jsonl"))

@@ -25,7 +25,7 @@ def test_a_table_is_made_by_what_makes_its_kind(asked):
         ("cost", {"quick": True, "device": "host", "out": None}),
         (
             "sensitivity",
-            {"quick": False, "device": "host", "out": Path("there"), "published": None, "scheduler": "tcp://there:1"},
+            {"quick": False, "device": None, "out": Path("there"), "published": None, "scheduler": "tcp://there:1"},
         ),
     ]
 
@@ -35,12 +35,13 @@ def test_all_are_made_in_turn(asked):
     options = {"out": Path("there"), "published": Path("letter.toml"), "scheduler": "tcp://there:1"}
     any_table.reproduce("all", quick=True, **options)
     assert [(table, options["out"]) for table, options in asked] == [
-        (name, Path("there") / name) for name in ("accuracy", "cost", "confirmation", "sensitivity")
+        (name, Path("there") / name) for name in ("accuracy", "cost", "confirmation", "sensitivity", "accuracy-vgg11")
     ]
-    assert [options.get("published") for _, options in asked] == [Path("letter.toml"), None, None, None]
+    assert [options.get("published") for _, options in asked] == [Path("letter.toml"), None, None, None, None]
     assert [options.get("scheduler") for _, options in asked] == [
         "tcp://there:1",
         None,
+        "tcp://there:1",
         "tcp://there:1",
         "tcp://there:1",
     ]
@@ -68,4 +69,25 @@ def test_what_cannot_be_made_is_refused(asked):
         any_table.reproduce("cost", published=Path("letter.toml"))
     with pytest.raises(InputError, match="scheduler: expected none with the table of costs"):
         any_table.reproduce("cost", scheduler="tcp://there:1")
+    assert asked == []
+
+
+def test_a_table_may_be_of_another_network(asked):
+    """By the network's name; the small one's is the table's own."""
+    any_table.reproduce("accuracy", network="vgg11")
+    any_table.reproduce("accuracy", network="tiny_cnn")
+    assert [table for table, _ in asked] == ["accuracy-vgg11", "accuracy"]
+
+
+@pytest.mark.parametrize(
+    ("table", "network", "match"),
+    [
+        ("accuracy", "resnet", "network: expected one of tiny_cnn, vgg11, got 'resnet'"),
+        ("sensitivity", "vgg11", "network: expected one of tiny_cnn with the table sensitivity, got vgg11"),
+    ],
+)
+def test_no_such_network(asked, table, network, match):
+    """None at all, or none with that table."""
+    with pytest.raises(InputError, match=match):
+        any_table.reproduce(table, network=network)
     assert asked == []
