@@ -1,6 +1,7 @@
 """Workers as processes of their own: here, and on a scheduler that a user has started; killed, and interrupted."""
 
 import json
+import multiprocessing
 import os
 import pickle
 import signal
@@ -9,6 +10,7 @@ import sys
 import threading
 import time
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from unittest.mock import Mock
@@ -17,8 +19,12 @@ import psutil
 import pytest
 from distributed import Client
 
+from priot_hil.reference.errors import InputError
 from priot_hil.reproductions import cluster
 from priot_hil.reproductions.chain import read_lines
+from priot_hil.reproductions.cluster import local_workers
+from priot_hil.reproductions.dispatch import Dispatch, job_of
+from priot_hil.reproductions.progress import Reporter
 from priot_hil.reproductions.records import kept
 
 PATIENCE = 180  # seconds, for a machine that does other things too
@@ -176,6 +182,37 @@ try:
 except KeyboardInterrupt:
     sys.exit(130)
 """
+
+
+@pytest.mark.slow
+def test_a_worker_of_one_s_own_that_is_killed(many_epochs):
+    """Another process takes its place."""
+    whole, table = many_epochs("whole"), many_epochs("killed")
+    whole.perform()
+
+    def strike():
+        wait_for_the_middle(table)
+        multiprocessing.active_children()[0].kill()
+
+    striking = threading.Thread(target=strike)
+    striking.start()
+    table.perform()
+    striking.join()
+    assert "its worker is gone; on another one, the run " in table.console.file.getvalue()
+    assert bodies(table) == bodies(whole)
+
+
+@pytest.mark.slow
+def test_workers_that_cannot_live_end_the_command(loader, runs, tmp_path):
+    """Killed again and again where they begin, they are not started for ever."""
+    deadly = replace(loader, load_mnist=end_at_once)
+    nobody = Reporter(lambda done: None, lambda run, record: None, lambda loss: None)
+    run = runs["PRIOT"]
+    with (
+        local_workers(1, {}) as workers,
+        pytest.raises(InputError, match=r"the set-up of a worker: expected .*, got 4 of"),
+    ):
+        list(Dispatch(workers, job_of([run], deadly, "host"), tmp_path, nobody).perform([run]))
 
 
 end_at_once = partial(os._exit, 9)
