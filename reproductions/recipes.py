@@ -64,7 +64,7 @@ RECIPES = {
     "tiny_cnn": Recipe(Optimizer.ADAM, epochs=4, batch=64, learning_rate=1e-3),
     "vgg11": Recipe(
         Optimizer.SGD,
-        epochs=30,
+        epochs=20,
         batch=128,
         learning_rate=0.05,
         warm_up=2,

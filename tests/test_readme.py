@@ -7,11 +7,14 @@ from pathlib import Path
 import pytest
 
 from priot_hil.harness.paths import ROOT
+from priot_hil.reproductions.claims import Measure
 from priot_hil.reproductions.experiment import read_experiment
+from priot_hil.reproductions.intervals import spread
 from priot_hil.reproductions.plot import source
 from priot_hil.reproductions.publish import check_whole, page, picture_name, published_tables, with_table
 from priot_hil.reproductions.sensitivity.recommend import recommended_row
 from priot_hil.reproductions.table import Cell, read_table
+from priot_hil.reproductions.verdicts import Verdict, gains, judge
 
 RESULTS = ROOT / "docs" / "results"
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -83,3 +86,24 @@ def test_the_readme_s_sentences_are_the_table_s() -> None:
     for angle, said in sentences.items():
         mine, usual = (statistics.mean(best(row, angle)) for row in ("PRIOT recommended", "PRIOT"))
         assert said.format(mine - usual) in text
+
+
+def test_the_readme_s_sentences_are_the_confirmation_s() -> None:
+    """Leads, an interval, and verdicts, on the seeds that nobody had run."""
+    table = read_table(RESULTS / "confirmation.jsonl")
+    best, last = (
+        [spread(gains(table, "PRIOT", "static NITI", angle, measure) or []) for angle in (30, 45)]
+        for measure in Measure
+    )
+    judged = {claim.reading: judge(table, claim) for claim in table.experiment.claims}
+    more = [spread(gains(table, "PRIOT recommended", "PRIOT", angle, Measure.BEST) or []).mean for angle in (30, 45)]
+    text = " ".join(README.split())
+    said = (
+        "lies {:.1f} points above static NITI's at 30 degrees and {:.1f} at 45, where the interval reaches below zero"
+    )
+    assert said.format(*(each.mean for each in best)) in text
+    assert [each.low < 0 for each in best] == [False, True]
+    assert "at the last epoch, {:.1f} and {:.1f} points, it holds".format(*(each.mean for each in last)) in text
+    assert judged["over static NITI, best epoch"].direction is Verdict.IN_PART
+    assert judged["over static NITI, last epoch"].direction is Verdict.HOLDS
+    assert "setting lies {:.1f} and {:.1f} points above PRIOT's".format(*more) in text

@@ -63,7 +63,9 @@ def test_an_interruption_ends_them_all(asked, monkeypatch):
 
 def test_what_cannot_be_made_is_refused(asked):
     """An unknown table, with the names there are; published costs, since there are none; workers for them."""
-    with pytest.raises(InputError, match="table: expected one of accuracy, cost, confirmation, sensitivity, all, got"):
+    with pytest.raises(
+        InputError, match="table: expected one of accuracy, cost, confirmation, sensitivity, accuracy-vgg11, all, got"
+    ):
         any_table.reproduce("nosuch")
     with pytest.raises(InputError, match="published: expected none with the table of costs"):
         any_table.reproduce("cost", published=Path("letter.toml"))

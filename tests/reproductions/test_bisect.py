@@ -28,7 +28,7 @@ def command(monkeypatch, tmp_path, capsys):
         rng = next_random(rng)
     short = replace(read_experiment("accuracy"), train_samples=SAMPLES, test_samples=8)
     monkeypatch.setattr(module, "read_experiment", lambda table: short)
-    monkeypatch.setattr(module, "load_mnist", lambda say: drawn_material(4).images)
+    monkeypatch.setattr(module, "load_data", lambda network, say: drawn_material(4).images)
     monkeypatch.setitem(devices.DEVICES, "flipped", DeviceKind(lambda _: FlippedBit(rng)))
 
     def give(device, **options):
