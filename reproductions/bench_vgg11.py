@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 SEED = 0
 STEPS = 40
-HOST_STEPS = 3
+FEW = 3  # of what is slow
 IMAGES = 8
 METHOD = Method(MethodKind.PRIOT, theta=MethodKind.PRIOT.default_theta)
 Result = TypeVar("Result")
@@ -45,9 +45,10 @@ def vgg11_step() -> dict[str, Any]:
     """Measure in a process of its own, so that its memory is that of the step.
 
     Returns:
-        Milliseconds of a PRIOT step (batch 1, static shifts) and of its parts, with one thread and with all; of a step
-        in plain float torch (forward, backward, SGD) and of the C engine of a board; megabytes that the process had at
-        most when the torch engine was done, Python and torch included.
+        Milliseconds of a PRIOT step (batch 1, static shifts) and of its parts, with one thread and with all; of the
+        same by torch's own operations on whole tensors; of a step in plain float torch (forward, backward, SGD) and of
+        the C engine of a board; megabytes that the process had at most when the torch engine was done, Python and torch
+        included.
     """
     with get_context("spawn").Pool(1) as pool:
         return pool.apply(_measure)
@@ -87,26 +88,31 @@ def _measure() -> dict[str, Any]:
     counts = sorted({1, torch.get_num_threads()})
     for threads in counts:
         torch.set_num_threads(threads)
-        figures[f"torch engine, threads: {threads}"] = _torch_engine(torch, setting)
+        figures[f"torch engine, threads: {threads}"] = _torch_engine(torch, setting, STEPS)
     figures["peak megabytes"] = peak_megabytes()
     for threads in counts:
         torch.set_num_threads(threads)
         figures[f"float torch, threads: {threads}"] = {"step": milliseconds(_float_step(torch, setting), STEPS)}
-    figures["host"] = {"step": milliseconds(_step(open_engine("host"), setting), HOST_STEPS)}
+    figures[f"torch engine by whole tensors, threads: {threads}"] = _torch_engine(torch, setting, FEW, by_tensors=True)
+    figures["host"] = {"step": milliseconds(_step(open_engine("host"), setting), FEW)}
     return figures
 
 
-def _torch_engine(torch: Any, setting: Setting) -> dict[str, float]:
+def _torch_engine(torch: Any, setting: Setting, steps: int, by_tensors: bool = False) -> dict[str, float]:
     """A step, and what its parts take: *gradient* without an update, and the two as they are done, in one."""
     from priot_hil.harness.torch_engine import TorchEngine
     from priot_hil.harness.torch_engine.choice import choose_kernels
+    from priot_hil.harness.torch_engine.kernels import TensorKernels
+    from priot_hil.harness.torch_engine.products import choose_products
 
-    step = milliseconds(_step(open_engine("torch"), setting), STEPS)
-    timed = TimedKernels(choose_kernels(torch.device("cpu")))
+    cpu = torch.device("cpu")
+    kernels = TensorKernels(choose_products(cpu)) if by_tensors else choose_kernels(cpu)
+    step = milliseconds(_step(TorchEngine(kernels=kernels), setting), steps)
+    timed = TimedKernels(kernels)
     again = _step(TorchEngine(kernels=timed), setting)
     timed.seconds.clear()
-    milliseconds(again, STEPS)
-    parts = {part: round(1000 * statistics.median(taken), 2) for part, taken in timed.by_step(STEPS).items()}
+    milliseconds(again, steps)
+    parts = {part: round(1000 * statistics.median(taken), 2) for part, taken in timed.by_step(steps).items()}
     rest = step - sum(parts[part] for part in ("forward", "input error", "gradient and update"))
     return {"step": step, **parts, "rest": round(rest, 2)}
 

@@ -12,7 +12,7 @@ from ..table import Table
 from .figures import BEST, CHANGED, DEAD, LAST, MOVED, SATURATED, Figure, best_point, gain, usual_point
 from .recommend import recommended_row, study_of
 
-CHANCE, WHOLE = 10.0, 100.0
+HALF, WHOLE = 50.0, 100.0  # what has collapsed is dark alike; the colours are for telling 85 from 95
 IN_RANGE = "in range"
 GAIN_COLOURS = (-40.0, 0.0, 40.0)
 
@@ -77,7 +77,7 @@ def accuracy_maps(table: Table, study: Study) -> tuple[Part, ...]:
             study.grid.rows,
             key=f"accuracy-{angle}",
             title=f"Validation accuracy after the last epoch in percent, {angle}°",
-            colours=(CHANCE, None, WHOLE),
+            colours=(HALF, None, WHOLE),
             cell=figure_cell(table, LAST, angle),
         )
         for angle in table.experiment.angles
