@@ -1,11 +1,8 @@
 """How many cases each property gets, and how many processes a session."""
 
-import os
-
 import pytest
 from hypothesis import HealthCheck, Phase, settings
-
-from priot_hil.harness.devices import find_device
+from workers import count_workers
 
 # An emulated board is slower than a function call and its speed says nothing about its correctness: no deadlines.
 # Explaining a failure by the lines it ran says nothing about firmware.
@@ -22,9 +19,5 @@ settings.load_profile("default")
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """The whole suite takes all cores, but no more than a device has boards; chosen tests run in this process."""
-    is_chosen = config.args_source is pytest.Config.ArgsSource.ARGS or config.getoption("keyword")
-    kinds = map(find_device, config.getoption("--device").split(","))
-    boards = [len(kind.boards) for kind in kinds if kind is not None and kind.boards]
-    workers = 0 if is_chosen else min([os.cpu_count() or 1, *boards])
-    return workers if workers > 1 else 0
+    """See `workers.py`."""
+    return count_workers(config)
