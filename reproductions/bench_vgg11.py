@@ -161,11 +161,13 @@ class TimedKernels:
     """Kernels that keep how long they took.
 
     Attributes:
+        has_threads: See `Kernels`.
         seconds: Of each call, by part of a step.
     """
 
     def __init__(self, kernels: "Kernels") -> None:
         self._kernels = kernels
+        self.has_threads = kernels.has_threads
         self.seconds: dict[str, list[float]] = defaultdict(list)
 
     def forward(self, edges: "Edges", windows: Any) -> Any:

@@ -102,7 +102,7 @@ class TorchEngine:
             if method.kind.learns_scores:
                 scored = None if state.scored is None else state.scored[i]
                 arrays = EdgeArrays(model.weights[i], state.values[i], scored, method.theta)
-            with exactly(self._device):
+            with self._computing():
                 edges[i] = arrays.put(network.weighted_layer(i), network.layer_input(i), self._device)
         scored_edges = None if state.scored is None else {i: mask.copy() for i, mask in state.scored.items()}
         constants = State({}, 1, None if state.scales is None else dict(state.scales), scored_edges)
@@ -153,7 +153,7 @@ class TorchEngine:
         """Compute one stage; see `KernelEngine.run_kernel`. The loaded run is forgotten, as on a device."""
         check_kernel_case(case)
         self._run, self._data, self._trace = None, None, {}
-        with exactly(self._device):
+        with self._computing():
             return run_stage(self._kernels, case, self._device)
 
     def load_data(
@@ -202,7 +202,7 @@ class TorchEngine:
         run = self._loaded()
         network, scales = run.model.network, run.constants.scales
         check_range("label", label, 0, network.classes - 1)
-        with exactly(self._device):
+        with self._computing():
             ahead = forward(self._kernels, network.layers, run.edges, image, scales)
             logits = whole(ahead.inputs[-1][0])
             exponent = logit_exponent(run.model, {i: done.shifts[0] for i, done in ahead.requantized.items()})
@@ -239,10 +239,16 @@ class TorchEngine:
             largest,
         )
 
+    @contextmanager
+    def _computing(self) -> Iterator[None]:
+        """Around whatever computes."""
+        with exactly(self._device), single(torch.get_num_threads() if self._kernels.has_threads else None):
+            yield
+
     def _predict(self, images: torch.Tensor) -> npt.NDArray[np.int64]:
         """The predictions of some samples; the trace is the last one's."""
         run = self._loaded()
-        with exactly(self._device):
+        with self._computing():
             ahead = forward(self._kernels, run.model.network.layers, run.edges, images, run.constants.scales)
             self._trace = _outputs(run.model.network, ahead)
             return np.array([predict(logits) for logits in whole(ahead.inputs[-1])])
@@ -278,6 +284,22 @@ def exactly(device: torch.device) -> Iterator[None]:
     """Rule out what a caller may have switched on: autocast, which rounds results, and the records of autograd."""
     with torch.inference_mode(), torch.autocast(device.type, enabled=False):
         yield
+
+
+@contextmanager
+def single(threads: int | None) -> Iterator[None]:
+    """Keep torch's own operations to one thread, and give it back its number of threads; None lets it have them.
+
+    Its idle threads wait by spinning, on the cores that threads of the kernels need.
+    """
+    if threads is None:
+        yield
+        return
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _outputs(network: Network, ahead: Forward) -> dict[str, torch.Tensor]:

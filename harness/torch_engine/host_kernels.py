@@ -38,6 +38,7 @@ class HostKernels(TensorKernels):
 
     def __init__(self, products: Products, library: Path, wide: bool, threads: int) -> None:
         super().__init__(products)
+        self.has_threads = threads > 1
         loaded, suffix = ctypes.CDLL(str(library)), "_avx2" if wide else ""
         self._forward = loaded[f"priot_layer_forward{suffix}"]
         self._input_error = loaded[f"priot_layer_input_error{suffix}"]

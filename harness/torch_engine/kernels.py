@@ -15,7 +15,12 @@ class Kernels(Protocol):
 
     Errors are int8, (positions, out), windows int8, (positions, columns). Accumulators are whole numbers below 2**31 in
     magnitude, of the dtype that the kernels' own `requantize` takes.
+
+    Attributes:
+        has_threads: Whether they share their work among threads of their own.
     """
+
+    has_threads: bool
 
     def forward(self, edges: Edges, windows: torch.Tensor) -> torch.Tensor:
         """The accumulator, (n * positions, out), of the windows of n samples."""
@@ -44,6 +49,8 @@ class Kernels(Protocol):
 
 class TensorKernels:
     """On any device; an update passes through memory once for each of its operations."""
+
+    has_threads = False
 
     def __init__(self, products: Products) -> None:
         self._products = products

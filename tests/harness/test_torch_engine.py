@@ -21,6 +21,7 @@ from priot_hil.harness.strategies import Run
 from priot_hil.harness.torch_engine import TorchEngine
 from priot_hil.harness.torch_engine.arithmetic import psto_clip, requantize
 from priot_hil.harness.torch_engine.choice import choose_kernels
+from priot_hil.harness.torch_engine.edges import Edges
 from priot_hil.harness.torch_engine.host_kernels import HostKernels
 from priot_hil.harness.torch_engine.kernels import Kernels, TensorKernels
 from priot_hil.harness.torch_engine.products import FLOAT32, FLOAT64, Products, are_exact, choose_products
@@ -187,3 +188,33 @@ def test_nothing_to_step_is_one_sentence(make_run: MakeRun) -> None:
         engine.evaluate()
     with pytest.raises(InputError, match="tensor of torch: expected one of none before the first step, got 'logits'"):
         engine.tensor("logits")
+
+
+class Watched(HostKernels):
+    """Kernels that see how many threads torch may take meanwhile."""
+
+    seen: set[int]
+
+    def forward(self, edges: Edges, windows: torch.Tensor) -> torch.Tensor:
+        """Look, and compute."""
+        self.seen.add(torch.get_num_threads())
+        return super().forward(edges, windows)
+
+
+@pytest.mark.parametrize(("own", "seen"), [(1, 3), (2, 1)])
+def test_torch_leaves_the_cores_to_the_kernels_threads(make_run: MakeRun, own: int, seen: int) -> None:
+    """Where they have some; behind a computation torch has its own again, be it refused or not."""
+    kernels, before = Watched(FLOAT32, library(), wide=False, threads=own), torch.get_num_threads()
+    kernels.seen = set()
+    run, engine = make_run(MethodKind.PRIOT), TorchEngine(kernels=kernels)
+    engine.load(run.model, run.method, run.state)
+    torch.set_num_threads(3)
+    try:
+        engine.predict(run.images[0])
+        assert torch.get_num_threads() == 3
+        with pytest.raises(InputError):
+            engine.train_step(run.images[0], 99)
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)
+    assert kernels.seen == {seen}
