@@ -1,18 +1,17 @@
 """How many processes share the suite, where `-n auto` leaves it open."""
 
-import os
-
 import pytest
 
 from priot_hil.harness.devices import find_device
+from priot_hil.reproductions.runner import cores
 
 
-def count_workers(config: pytest.Config, cores: int = os.cpu_count() or 1) -> int:
+def count_workers(config: pytest.Config, most: int | None = None) -> int:
     """The whole suite takes all cores, but no more than a device has boards; chosen tests run in this process.
 
     Args:
         config: The session's.
-        cores: Of this machine.
+        most: Processes; None for one a core.
 
     Returns:
         2 or more, or 0 for none but this process.
@@ -20,5 +19,5 @@ def count_workers(config: pytest.Config, cores: int = os.cpu_count() or 1) -> in
     is_chosen = config.args_source is pytest.Config.ArgsSource.ARGS or config.getoption("keyword")
     kinds = map(find_device, config.getoption("--device").split(","))
     boards = [len(kind.boards) for kind in kinds if kind is not None and kind.boards]
-    workers = 0 if is_chosen else min([cores, *boards])
+    workers = 0 if is_chosen else min([cores() if most is None else most, *boards])
     return workers if workers > 1 else 0

@@ -11,6 +11,7 @@ from rich.console import Console
 from priot_hil.reference.errors import InputError
 from priot_hil.reference.reference_engine import ReferenceEngine
 from priot_hil.reference.streams import order
+from priot_hil.reproductions import integer_training
 from priot_hil.reproductions import pretrain as pretraining
 from priot_hil.reproductions.checkpoint import committed_checkpoint, read_checkpoint
 from priot_hil.reproductions.data import Samples
@@ -90,6 +91,17 @@ def test_interrupted_integer_training_goes_on(upright, tmp_path, reference):
     assert resumed.content() == whole.content()
 
 
+def test_a_long_epoch_is_kept_in_parts(upright, tmp_path, reference, monkeypatch):
+    """To the same bytes; an interrupted one goes on behind its last part."""
+    whole, said = train_niti("tiny_cnn", upright, reference, tmp_path / "a", print, (2, 1)), []
+    monkeypatch.setattr(integer_training, "PART", 5)
+    with pytest.raises(KeyboardInterrupt):
+        train_niti("tiny_cnn", upright, Stops(4), tmp_path / "b", print, (2, 1))
+    resumed = train_niti("tiny_cnn", upright, reference, tmp_path / "b", said.append, (2, 1))
+    assert [line.split(":")[0] for line in said] == ["epoch 2 of 2, mu 1, image 10 of 12", "epoch 2 of 2, mu 1"]
+    assert resumed.content() == whole.content()
+
+
 def test_what_another_training_left_is_not_taken(upright, tmp_path, reference):
     """Other images: from the beginning."""
     with pytest.raises(KeyboardInterrupt):
@@ -162,7 +174,8 @@ def test_unknown_ways_and_devices_are_refused():
 def test_pretrain_writes_what_reaches_the_floor_and_nothing_else(material, tmp_path, monkeypatch):
     """From the data to the file, on twelve images."""
 
-    def few(way, upright, *_):
+    def few(way, upright, engine, kept, *_):
+        kept.write_bytes(b"all epochs")
         return committed_checkpoint("tiny_cnn", "niti")
 
     monkeypatch.setattr(pretraining, "LOADERS", {"mnist": lambda say: material.images})
@@ -171,8 +184,9 @@ def test_pretrain_writes_what_reaches_the_floor_and_nothing_else(material, tmp_p
     console = Console(file=shown, width=200)
     with pytest.raises(TooInaccurate, match=r"declared are 97\.0 %; not written"):
         pretrain("niti", device="reference", out=tmp_path, console=console)
-    assert list(tmp_path.iterdir()) == []
+    assert [path.name for path in tmp_path.iterdir()] == ["tiny_cnn_niti.part"]
     monkeypatch.setitem(pretraining.FLOORS, ("tiny_cnn", "niti"), 0.0)
     path = pretrain("niti", device="reference", out=tmp_path, console=console)
     assert read_checkpoint(path).content() == committed_checkpoint("tiny_cnn", "niti").content()
+    assert list(tmp_path.iterdir()) == [path]
     assert "the same bytes as the committed checkpoint" in shown.getvalue()

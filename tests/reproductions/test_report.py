@@ -152,3 +152,14 @@ def test_the_legend_tells_of_a_row_at_another_setting(table):
     told = report.legend(Table(replace(table, rows=(*table.rows[:-1], other)), "host", {}))
     assert "PRIOT: niti, mu 2." in told
     assert not any(line.startswith("PRIOT") for line in report.legend(Table(table, "host", {})))
+
+
+def test_a_network_too_large_for_boards_has_no_column_for_them(table, planned):
+    """Nor a cell, nor a word in the legend."""
+    whole = made(table, planned, CURVES)
+    large = replace(whole, experiment=replace(whole.experiment, network="vgg11"))
+    assert report.header(large.experiment) == report.header(table)[:-1]
+    assert report.body(large) == [cells[:-1] for cells in report.body(whole)]
+    assert report.table_lines(large)[1].count("--:") == report.table_lines(large)[1].count("|") - 2 == 6
+    assert any("mulated board" in line for line in report.legend(whole))
+    assert not any("mulated board" in line for line in report.legend(large))
