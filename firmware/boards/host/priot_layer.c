@@ -14,28 +14,41 @@
 #define PART static inline __attribute__((always_inline))
 
 enum {
-    GROUP = 4 /* vectors that one loop goes through at once */
+    GROUP = 4, /* vectors that one loop goes through at once */
+    PAIR = 2   /* rows of weights that meet them meanwhile */
 };
 
-/* sums[k] = the sum of common * vector k. */
-PART void dot_group(int32_t sums[GROUP], const int8_t *restrict common, const int8_t *const vectors[GROUP],
-                    uint32_t length) {
+/* sums[r][k] = the sum of row r * vector k. */
+typedef void dots(int32_t sums[PAIR][GROUP], const int8_t *const rows[PAIR], const int8_t *const vectors[GROUP],
+                  uint32_t length);
+
+/* sums[k] += the sum of common * vector k. */
+PART void add_dots(int32_t sums[GROUP], const int8_t *restrict common, const int8_t *const vectors[GROUP],
+                   uint32_t first, uint32_t length) {
     const int8_t *restrict a = vectors[0];
     const int8_t *restrict b = vectors[1];
     const int8_t *restrict c = vectors[2];
     const int8_t *restrict d = vectors[3];
     int32_t in_a = 0, in_b = 0, in_c = 0, in_d = 0;
 
-    for (uint32_t i = 0; i < length; ++i) {
+    for (uint32_t i = first; i < length; ++i) {
         in_a += common[i] * a[i];
         in_b += common[i] * b[i];
         in_c += common[i] * c[i];
         in_d += common[i] * d[i];
     }
-    sums[0] = in_a;
-    sums[1] = in_b;
-    sums[2] = in_c;
-    sums[3] = in_d;
+    sums[0] += in_a;
+    sums[1] += in_b;
+    sums[2] += in_c;
+    sums[3] += in_d;
+}
+
+PART void dots_plain(int32_t sums[PAIR][GROUP], const int8_t *const rows[PAIR], const int8_t *const vectors[GROUP],
+                     uint32_t length) {
+    memset(sums, 0, PAIR * sizeof *sums);
+    for (uint32_t r = 0; r < PAIR; ++r) {
+        add_dots(sums[r], rows[r], vectors, 0, length);
+    }
 }
 
 #if defined(__x86_64__)
@@ -52,25 +65,27 @@ AVX2 static inline int32_t total(__m256i sums) {
 }
 
 /* The same: compilers do not find vpmaddwd, which makes it twice as fast, in the loop above. */
-AVX2 static inline void dot_group_avx2(int32_t sums[GROUP], const int8_t *common, const int8_t *const vectors[GROUP],
-                                       uint32_t length) {
+AVX2 static inline void dots_avx2(int32_t sums[PAIR][GROUP], const int8_t *const rows[PAIR],
+                                  const int8_t *const vectors[GROUP], uint32_t length) {
     const uint32_t whole = length - length % 16;
-    const int8_t *rest[GROUP];
-    __m256i in[GROUP] = {_mm256_setzero_si256(), _mm256_setzero_si256(), _mm256_setzero_si256(),
-                         _mm256_setzero_si256()};
+    __m256i in[PAIR][GROUP];
 
+    for (uint32_t k = 0; k < GROUP; ++k) {
+        in[0][k] = in[1][k] = _mm256_setzero_si256();
+    }
     for (uint32_t i = 0; i < whole; i += 16) {
-        const __m256i each = widened(common + i);
+        const __m256i one = widened(rows[0] + i), other = widened(rows[1] + i);
         for (uint32_t k = 0; k < GROUP; ++k) {
-            in[k] = _mm256_add_epi32(in[k], _mm256_madd_epi16(each, widened(vectors[k] + i)));
+            const __m256i each = widened(vectors[k] + i);
+            in[0][k] = _mm256_add_epi32(in[0][k], _mm256_madd_epi16(one, each));
+            in[1][k] = _mm256_add_epi32(in[1][k], _mm256_madd_epi16(other, each));
         }
     }
-    for (uint32_t k = 0; k < GROUP; ++k) {
-        rest[k] = vectors[k] + whole;
-    }
-    dot_group(sums, common + whole, rest, length - whole);
-    for (uint32_t k = 0; k < GROUP; ++k) {
-        sums[k] += total(in[k]);
+    for (uint32_t r = 0; r < PAIR; ++r) {
+        for (uint32_t k = 0; k < GROUP; ++k) {
+            sums[r][k] = total(in[r][k]);
+        }
+        add_dots(sums[r], rows[r], vectors, whole, length);
     }
 }
 #endif
@@ -128,24 +143,28 @@ PART uint32_t columns_of(const priot_layer *layer) {
     return layer->taps * layer->channels;
 }
 
-typedef void dot(int32_t sums[GROUP], const int8_t *common, const int8_t *const vectors[GROUP], uint32_t length);
-
-PART void forward(const priot_layer *layer, uint32_t first, uint32_t last, dot *dot_group_by) {
+PART void forward(const priot_layer *layer, uint32_t first, uint32_t last, dots *dots_by) {
     const uint32_t columns = columns_of(layer);
 
-    for (uint32_t row = first; row < last; ++row) {
-        const int8_t *weights = layer->effective + (size_t)row * columns;
+    for (uint32_t row = first; row < last; row += PAIR) {
+        const uint32_t rows_left = last - row, rows = rows_left < PAIR ? rows_left : PAIR;
+        const int8_t *weights[PAIR];
+        for (uint32_t r = 0; r < PAIR; ++r) {
+            weights[r] = layer->effective + (size_t)(row + (r < rows ? r : 0)) * columns;
+        }
         for (uint32_t position = 0; position < layer->positions; position += GROUP) {
-            const uint32_t left = layer->positions - position;
-            const uint32_t count = left < GROUP ? left : GROUP;
+            const uint32_t left = layer->positions - position, count = left < GROUP ? left : GROUP;
             const int8_t *inputs[GROUP];
-            int32_t found[GROUP];
+            int32_t found[PAIR][GROUP];
             for (uint32_t k = 0; k < GROUP; ++k) {
                 inputs[k] = layer->inputs + (size_t)(position + (k < count ? k : 0)) * columns;
             }
-            dot_group_by(found, weights, inputs, columns);
+            dots_by(found, weights, inputs, columns);
             for (uint32_t k = 0; k < count; ++k) {
-                layer->accumulators[(size_t)(position + k) * layer->rows + row] = found[k];
+                int32_t *to = layer->accumulators + (size_t)(position + k) * layer->rows + row;
+                for (uint32_t r = 0; r < rows; ++r) {
+                    to[r] = found[r][k];
+                }
             }
         }
     }
@@ -287,7 +306,7 @@ PART void requantize(const int32_t *restrict sums, uint32_t count, uint32_t shif
 }
 
 void priot_layer_forward(const priot_layer *layer, uint32_t first, uint32_t last) {
-    forward(layer, first, last, dot_group);
+    forward(layer, first, last, dots_plain);
 }
 
 void priot_layer_input_error(const priot_layer *layer, uint32_t first, uint32_t last, int32_t *own) {
@@ -308,7 +327,7 @@ void priot_layer_requantize(const int32_t *sums, uint32_t count, uint32_t shift,
 
 #if defined(__x86_64__)
 AVX2 void priot_layer_forward_avx2(const priot_layer *layer, uint32_t first, uint32_t last) {
-    forward(layer, first, last, dot_group_avx2);
+    forward(layer, first, last, dots_avx2);
 }
 
 AVX2 void priot_layer_input_error_avx2(const priot_layer *layer, uint32_t first, uint32_t last, int32_t *own) {
