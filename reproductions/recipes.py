@@ -27,7 +27,6 @@ class Recipe:
         weight_decay: Of all weights.
         momentum: Of SGD.
         largest_norm: The gradient of all weights is cut to this Euclidean norm; None leaves it.
-        dropout: Share of the last layer's inputs that a step leaves out.
         shifted: Pixels by which an image is moved at most, each way, in place of the original.
         mirrored: Whether half of the images are mirrored, left to right.
         is_he_initial: Whether weights begin as He et al. (arXiv 1502.01852) draw them, which keeps the signal alive in
@@ -42,7 +41,6 @@ class Recipe:
     weight_decay: float = 0.0
     momentum: float = 0.0
     largest_norm: float | None = None
-    dropout: float = 0.0
     shifted: int = 0
     mirrored: bool = False
     is_he_initial: bool = False
@@ -64,14 +62,13 @@ RECIPES = {
     "tiny_cnn": Recipe(Optimizer.ADAM, epochs=4, batch=64, learning_rate=1e-3),
     "vgg11": Recipe(
         Optimizer.SGD,
-        epochs=20,
-        batch=128,
-        learning_rate=0.05,
-        warm_up=2,
+        epochs=8,
+        batch=64,
+        learning_rate=0.03,
+        warm_up=0.5,
         weight_decay=5e-4,
         momentum=0.9,
         largest_norm=1.0,
-        dropout=0.5,
         shifted=4,
         mirrored=True,
         is_he_initial=True,

@@ -27,7 +27,7 @@ def upright(material):
     "recipe",
     [
         replace(RECIPES["tiny_cnn"], epochs=60),
-        replace(VARIED, epochs=60, shifted=0, mirrored=False, dropout=0.0),
+        replace(VARIED, epochs=60, shifted=0, mirrored=False),
     ],
     ids=lambda recipe: recipe.optimizer.name,
 )
