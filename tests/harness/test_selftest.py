@@ -18,9 +18,10 @@ HARMLESS = Change("kernels/priot_math.h", "#define PRIOT_INT8_MAX 127", "#define
 
 
 @pytest.fixture(scope="session")
-def bench() -> Bench:
-    """The copy that `invoke selftest` uses too, so that it is built once."""
-    bench = Bench(FirmwareCopy(BUILD / "selftest"), BUILD / "selftest" / "tests", "host")
+def bench(worker_id: str) -> Bench:
+    """The copy that `invoke selftest` uses too, so that it is built once; of several processes, one for each."""
+    folder = BUILD / ("selftest" if worker_id == "master" else f"selftest-{worker_id}")
+    bench = Bench(FirmwareCopy(folder), folder / "tests", "host")
     bench.copy.refresh()
     return bench
 
