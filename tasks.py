@@ -14,6 +14,7 @@ refuse_unknown_options()
     help={
         "table": "accuracy, confirmation, cost, sensitivity or all",
         "quick": "the short form: one seed and few epochs, or few steps",
+        "network": "tiny_cnn or vgg11 (needs torch: PRIOT_EXTRAS=float ./run ...)",
         "device": "engine of all runs: host, emulator, reference, torch; cost: a board that counts too",
         "out": "folder of the results (default: results/TABLE)",
         "published": "TOML file of published accuracies: the differences, cell by cell",
@@ -25,6 +26,7 @@ def reproduce(
     _: Context,
     table: str = "accuracy",
     quick: bool = False,
+    network: str = "",
     device: str = "",
     out: str = "",
     published: str = "",
@@ -33,7 +35,7 @@ def reproduce(
     """Reproduce a published table; interrupted, it goes on where it stopped."""
     from priot_hil.reproductions.any_table import status_of
 
-    return status_of(table, out, published, scheduler, quick=quick, device=device or None)
+    return status_of(table, out, published, scheduler, quick=quick, network=network or None, device=device or None)
 
 
 @task(

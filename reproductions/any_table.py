@@ -9,12 +9,14 @@ from priot_hil.reference.errors import InputError
 from . import runner
 from .cost import make as cost
 from .cost.setting import TABLE as COST
-from .experiment import tables
+from .experiment import read_experiment, tables
+from .networks import subject
 from .performance import HOST
 
 ACCURACY = "accuracy"
 ALL = "all"
 FIRST = (ACCURACY, COST)  # what most people wait for
+LAST = ("accuracy-vgg11",)  # takes hours, and torch
 
 
 def reproduce(
@@ -22,6 +24,7 @@ def reproduce(
     *,
     quick: bool = False,
     device: str | None = None,
+    network: str | None = None,
     out: Path | None = None,
     published: Path | None = None,
     scheduler: str | None = None,
@@ -32,6 +35,7 @@ def reproduce(
         table: Its name, or "all".
         quick: The short form.
         device: See the functions that make them; None for the usual one.
+        network: The network where there is a table of that name for more than one; None for the small one.
         out: Folder of the results; of all tables, the folder that holds one for each.
         published: A file of published accuracies.
         scheduler: Address of a Dask scheduler whose workers perform the runs.
@@ -41,6 +45,8 @@ def reproduce(
             them, or what makes it refuses.
         KeyboardInterrupt: Ctrl-C; the same command goes on where it stopped.
     """
+    if network is not None:
+        table = table_of(table, network)
     if table == ALL:
         for name in in_order(tables()):
             letter = published if name == ACCURACY else None
@@ -78,4 +84,18 @@ def status_of(table: str, out: str, published: str, scheduler: str, **options: A
 
 def in_order(names: list[str]) -> list[str]:
     """The tables in the order in which they are made."""
-    return [*FIRST, *(name for name in names if name not in FIRST)]
+    return [*FIRST, *(name for name in names if name not in (*FIRST, *LAST)), *LAST]
+
+
+def table_of(table: str, network: str) -> str:
+    """The name of a table for a network: its own, or with the network's name behind it.
+
+    Raises:
+        InputError: There is no such network, or no such table for it.
+    """
+    subject(network)
+    of_networks = {read_experiment(name).network: name for name in tables() if name.split("-")[0] == table}
+    if network not in of_networks:
+        expected = f"one of {', '.join(of_networks)} with the table {table}"
+        raise InputError.about("network", expected=expected, got=network, do="name one of them, or another table")
+    return of_networks[network]

@@ -39,6 +39,7 @@ class Experiment:
         epochs: Passes over the training images.
         baseline: Name of the row that gains are measured from.
         rows: The rows in order.
+        row_by_row: Whether all runs of a row are performed before those of the next one, in a table that takes hours.
         quick: Whether this is the short form.
         rule: How claims are judged; None where there are none.
         claims: The published claims that the table is held against.
@@ -62,6 +63,7 @@ class Experiment:
     quick_seeds: tuple[int, ...]
     quick_epochs: int
     quick: bool = False
+    row_by_row: bool = False
     rule: Rule | None = None
     claims: tuple[Claim, ...] = ()
     study: Study | None = None
@@ -169,6 +171,7 @@ def _experiment(table: str, content: dict[str, Any]) -> Experiment:
         epochs=fields.number("epochs", 1, 1000),
         baseline=baseline.take("row", str),
         rows=rows,
+        row_by_row=fields.take("row_by_row", bool) if "row_by_row" in fields else False,
         quick_seeds=quick.numbers("seeds", 0, 2**32 - 1),
         quick_epochs=quick.number("epochs", 1, 1000),
     )

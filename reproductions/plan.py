@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -112,28 +113,29 @@ def plan(
         code: Fingerprint of the code.
 
     Returns:
-        The runs by seed, angle and row; so those that two engines take in step, which take longest, come first.
+        The runs as they are performed: by seed, angle and row, so that those that two engines take in step, which take
+        longest, come first; or row by row, where the experiment says so.
     """
+    by_seed = product(experiment.seeds, experiment.angles, experiment.rows)
+    by_row = ((seed, angle, row) for row, angle, seed in product(experiment.rows, experiment.angles, experiment.seeds))
     runs = []
-    for seed in experiment.seeds:
-        for angle in experiment.angles:
-            for row in experiment.rows:
-                is_checked = seed == experiment.seeds[0] and angle == experiment.angles[0]
-                run = Run(
-                    table=experiment.table,
-                    row=row,
-                    network=experiment.network,
-                    checkpoint=checkpoints[row.setting.pretraining],
-                    code=code,
-                    train_samples=experiment.train_samples,
-                    test_samples=experiment.test_samples,
-                    split=experiment.split,
-                    angle=angle,
-                    seed=seed,
-                    devices=_engines(row, device, partner if is_checked else None),
-                    epochs=experiment.epochs_of(row),
-                )
-                runs.append(run)
+    for seed, angle, row in by_row if experiment.row_by_row else by_seed:
+        is_checked = seed == experiment.seeds[0] and angle == experiment.angles[0]
+        run = Run(
+            table=experiment.table,
+            row=row,
+            network=experiment.network,
+            checkpoint=checkpoints[row.setting.pretraining],
+            code=code,
+            train_samples=experiment.train_samples,
+            test_samples=experiment.test_samples,
+            split=experiment.split,
+            angle=angle,
+            seed=seed,
+            devices=_engines(row, device, partner if is_checked else None),
+            epochs=experiment.epochs_of(row),
+        )
+        runs.append(run)
     return runs
 
 
