@@ -62,6 +62,7 @@ class Experiment:
     rows: tuple[Row, ...]
     quick_seeds: tuple[int, ...]
     quick_epochs: int
+    quick_angles: tuple[int, ...]
     quick: bool = False
     row_by_row: bool = False
     rule: Rule | None = None
@@ -70,8 +71,8 @@ class Experiment:
     sources: tuple[tuple[str, str], ...] = ()
 
     def shortened(self) -> "Experiment":
-        """The `--quick` form: fewer seeds and epochs, all else the same."""
-        return replace(self, seeds=self.quick_seeds, epochs=self.quick_epochs, quick=True)
+        """The `--quick` form: fewer seeds, epochs and perhaps angles, all else the same."""
+        return replace(self, seeds=self.quick_seeds, epochs=self.quick_epochs, angles=self.quick_angles, quick=True)
 
     @property
     def pretrainings(self) -> list[str]:
@@ -157,6 +158,7 @@ def _experiment(table: str, content: dict[str, Any]) -> Experiment:
     baseline = Fields("baseline", fields.take("baseline", dict), DO)
     setting = take_setting(fields)
     rows = tuple(take_row(row, setting) for row in fields.take("rows", list))
+    angles = fields.numbers("angles", -360, 360)
     experiment = Experiment(
         table=table,
         title=fields.take("title", str),
@@ -166,7 +168,7 @@ def _experiment(table: str, content: dict[str, Any]) -> Experiment:
         split=fields.choice("split", Split) if "split" in fields else Split.TEST,
         train_samples=fields.number("train_samples", 1, 60000),
         test_samples=fields.number("test_samples", 1, 10000),
-        angles=fields.numbers("angles", -360, 360),
+        angles=angles,
         seeds=fields.numbers("seeds", 0, 2**32 - 1),
         epochs=fields.number("epochs", 1, 1000),
         baseline=baseline.take("row", str),
@@ -174,6 +176,7 @@ def _experiment(table: str, content: dict[str, Any]) -> Experiment:
         row_by_row=fields.take("row_by_row", bool) if "row_by_row" in fields else False,
         quick_seeds=quick.numbers("seeds", 0, 2**32 - 1),
         quick_epochs=quick.number("epochs", 1, 1000),
+        quick_angles=quick.numbers("angles", -360, 360) if "angles" in quick else angles,
     )
     network(experiment.network)
     study = take_study(fields, rows)

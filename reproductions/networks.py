@@ -47,17 +47,19 @@ class Subject:
         data_set: What it learns from, by its name in `data.LOADERS`.
         engine: The one that is the fastest with it.
         board: One that takes one run of each row in step with it; None where the network is too large for boards.
+        probed: Images that `probe.py` looks at after each epoch; so many cost about a tenth of an epoch.
     """
 
     network: Network
     data_set: str
     engine: str
     board: str | None = None
+    probed: int = 16
 
 
 SUBJECTS = {
     "tiny_cnn": Subject(TINY_CNN, "mnist", "host", "emulator"),
-    "vgg11": Subject(VGG11, "cifar10", "torch"),
+    "vgg11": Subject(VGG11, "cifar10", "torch", probed=8),
 }
 
 

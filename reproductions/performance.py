@@ -22,11 +22,12 @@ from .data import ImageSet, TransferTask, samples
 from .files import sha256
 from .networks import subject
 from .plan import Run
-from .probe import PROBE_IMAGES, Counts, Probe
+from .probe import Counts, Probe
 from .records import DO, EpochRecord, RunRecord, keep, kept
 from .split import draw_task
 
 HOST, REFERENCE = "host", "reference"
+BACK_OF = 4  # the probe follows the error of one in so many images back, which is the dearer way
 
 
 class EnginesDiffer(CheckFailed):
@@ -89,7 +90,8 @@ def perform(
         InputError: The run's file is damaged, or an engine refuses the run.
     """
     model, task = material.model(run), material.task(run)
-    probe = Probe(model, run.method, task.train.take(PROBE_IMAGES))
+    probed = subject(run.network).probed
+    probe = Probe(model, run.method, task.train.take(probed), probed // BACK_OF)
     earlier = kept(path, run.key)
     if earlier is None:
         state = first_state(run, material, calibrator)

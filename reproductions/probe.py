@@ -22,9 +22,6 @@ from priot_hil.reference.scales import logit_exponent
 
 from .data import Samples
 
-# They cost about a tenth of what an epoch costs the host's engine; the way back is the dearer one.
-PROBE_IMAGES = 16
-ERROR_IMAGES = 4
 LARGEST = 127
 
 
@@ -77,7 +74,7 @@ class Probe:
     model: Model
     method: Method
     samples: Samples
-    back: int = ERROR_IMAGES
+    back: int
 
     def totals(self, state: State) -> Counts:
         """What the counts are out of: how many outputs, errors, units and learned values there are."""

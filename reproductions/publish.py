@@ -16,7 +16,7 @@ BEGIN, END = "<!-- made from docs/results/{}, see docs/tables.md -->", "<!-- end
 
 
 def publish(records: Path | None = None, root: Path = ROOT, say: Callable[[str], None] = print) -> None:
-    """Take a whole table over into `docs/results`, and make everything that is made from the tables there.
+    """Take a table over into `docs/results`, and make everything that is made from the tables there.
 
     Args:
         records: The new table's file; None to make the pages of those that are there anew.
@@ -24,14 +24,14 @@ def publish(records: Path | None = None, root: Path = ROOT, say: Callable[[str],
         say: Told of each file written.
 
     Raises:
-        InputError: The file is no whole table, or matplotlib is missing.
+        InputError: The file is no table that may be published, or matplotlib is missing.
     """
     folder = root / "docs" / "results"
     made: dict[Path, bytes | str] = {}
     tables = {path: read_table(path) for path in published_tables(folder)}
     if records is not None:
         table = read_table(records)
-        check_whole(table, records)
+        check_publishable(table, records)
         path = folder / f"{table.experiment.table}.jsonl"
         made[path], tables[path] = records.read_bytes(), table
     readme = root / "README.md"
@@ -45,14 +45,15 @@ def publish(records: Path | None = None, root: Path = ROOT, say: Callable[[str],
         say(f"Written: {file.relative_to(root)}")
 
 
-def check_whole(table: Table, path: Path) -> None:
-    """Refuse a table of which a run is missing, and one in its short form.
+def check_publishable(table: Table, path: Path) -> None:
+    """Refuse a table in its short form, and one of which a run is missing unless it is made row by row.
 
     Raises:
-        InputError: It is not whole.
+        InputError: It may not be published.
     """
-    got = "one in its short form" if table.experiment.quick else f"{len(table.records)} of {len(table.cells)} runs"
-    if table.experiment.quick or len(table.records) < len(table.cells):
+    experiment = table.experiment
+    got = "one in its short form" if experiment.quick else f"{len(table.records)} of {len(table.cells)} runs"
+    if experiment.quick or (len(table.records) < len(table.cells) and not experiment.row_by_row):
         do = "give `invoke reproduce` without --quick, until it ends"
         raise InputError.about(f"{path}", expected="a whole table", got=got, do=do)
 

@@ -70,10 +70,18 @@ def legend(table: Table) -> list[str]:
         "(Student's t). Best: of the evaluations before training and after each epoch. Gain: best minus the best "
         f"of {experiment.baseline}, in points, seed by seed.",
         *([ON_BOARD] if has_board(experiment) else []),
+        *unfinished(table),
         PUBLISHED,
         *(f"{name}: {', '.join(told(*each) for each in changes.items())}." for name, changes in others.items()),
         experiment.note,
     ]
+
+
+def unfinished(table: Table) -> list[str]:
+    """What one must know of a table of which runs are missing."""
+    done, wanted = len(table.records), len(table.cells)
+    told = f"Not run to its end: {done} of {wanted} runs have been performed. What needs one of the others is *{NOT_RUN}*."
+    return [told] if done < wanted else []
 
 
 def rule(table: Table) -> list[str]:

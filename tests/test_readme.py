@@ -11,7 +11,7 @@ from priot_hil.reproductions.claims import Measure
 from priot_hil.reproductions.experiment import read_experiment
 from priot_hil.reproductions.intervals import spread
 from priot_hil.reproductions.plot import source
-from priot_hil.reproductions.publish import check_whole, page, picture_name, published_tables, with_table
+from priot_hil.reproductions.publish import check_publishable, page, picture_name, published_tables, with_table
 from priot_hil.reproductions.sensitivity.recommend import recommended_row
 from priot_hil.reproductions.table import Cell, read_table
 from priot_hil.reproductions.verdicts import Verdict, gains, judge
@@ -29,7 +29,7 @@ def table_lines(text: str) -> list[str]:
 def test_nothing_published_is_stale(path: Path) -> None:
     """Page, picture and README are made from the records; `invoke publish` makes them anew."""
     table = read_table(path)
-    check_whole(table, path)
+    check_publishable(table, path)
     assert path.with_suffix(".md").read_text(encoding="utf-8") == page(table, path)
     assert with_table(README, table, path.name) == README
     assert source(table) in (RESULTS / picture_name(table)).read_text(encoding="utf-8")

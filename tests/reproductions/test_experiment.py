@@ -48,6 +48,12 @@ def test_quick_is_shorter_and_else_the_same():
     assert (quick.rows, quick.angles, quick.setting) == (full.rows, full.angles, full.setting)
 
 
+def test_quick_may_leave_angles_out():
+    """Where a run of each row at each angle would take too long."""
+    full = read_experiment("accuracy-vgg11")
+    assert (full.angles, full.shortened().angles) == ((30, 45), (45,))
+
+
 def test_an_unknown_table_is_told_which_there_are():
     """As at the command line."""
     with pytest.raises(InputError, match=f"expected one of {', '.join(tables())}, got 'costs'"):

@@ -90,7 +90,7 @@ def test_a_run_is_what_its_parts_say(name, runs, run_it, material, reference):
     task = transfer_task(material.images, run.angle, run.seed, run.train_samples, run.test_samples)
     engine = ReferenceEngine()
     engine.load(material.model(run), run.method, first_state(run, material, reference))
-    probe = Probe(material.model(run), run.method, task.train.take(16))
+    probe = Probe(material.model(run), run.method, task.train.take(16), 4)
 
     def right():
         pairs = zip(task.test.images, task.test.labels, strict=True)

@@ -84,6 +84,22 @@ def test_half_a_table_is_refused(table, root, tmp_path):
     assert not (root / "docs" / "results" / "accuracy.jsonl").exists()
 
 
+def test_a_table_made_row_by_row_may_be_published_before_its_end(table, root, tmp_path):
+    """It says how far it is, and which rows are not there; a whole one says nothing of that."""
+    pytest.importorskip("matplotlib")
+    rows = table.experiment.rows
+    less = {cell: record for cell, record in table.records.items() if cell.row != rows[-1].name}
+    sources = {name: f"row_by_row = true\n{text}" for name, text in table.experiment.sources}
+    experiment = replace(table.experiment, row_by_row=True, sources=tuple(sources.items()))
+    path = root / "docs" / "results" / "accuracy.md"
+    for records, told in ((table.records, False), (less, True)):
+        replace(table, experiment=experiment, records=records).write(tmp_path / "new.jsonl")
+        publish(tmp_path / "new.jsonl", root)
+        page = path.read_text(encoding="utf-8")
+        assert ("Not run to its end: 8 of 9 runs have been performed." in page) is told
+        assert (f"| {rows[-1].name} | not run |" in page) is told
+
+
 def test_a_changed_file_is_refused(table, root, tmp_path):
     """Its chain is broken."""
     table.write(tmp_path / "new.jsonl")
