@@ -80,7 +80,7 @@ def legend(table: Table) -> list[str]:
 def unfinished(table: Table) -> list[str]:
     """What one must know of a table of which runs are missing."""
     done, wanted = len(table.records), len(table.cells)
-    told = f"Not run to its end: {done} of {wanted} runs have been performed. What needs one of the others is *{NOT_RUN}*."
+    told = f"Not run to its end: {done} of {wanted} runs have been performed. What needs another one is *{NOT_RUN}*."
     return [told] if done < wanted else []
 
 
