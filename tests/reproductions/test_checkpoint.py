@@ -15,7 +15,7 @@ from priot_hil.reproductions.checkpoint import (
     read_checkpoint,
 )
 from priot_hil.reproductions.files import pack, sha256, unpack
-from priot_hil.reproductions.networks import TINY_CNN
+from priot_hil.reproductions.networks import network
 
 
 @pytest.fixture
@@ -24,15 +24,18 @@ def committed():
     return committed_checkpoint("tiny_cnn", "float")
 
 
-@pytest.mark.parametrize("pretraining", ["float", "niti"])
-def test_committed_checkpoints_are_whole(pretraining):
-    """52,040 weights that training has left inside the int8 range, and no legal method overflows on them."""
-    checkpoint = committed_checkpoint("tiny_cnn", pretraining)
-    assert (checkpoint.network, checkpoint.pretraining) == ("tiny_cnn", pretraining)
-    assert sum(weights.size for weights in checkpoint.model.weights.values()) == 52040
-    assert all(80 <= np.abs(weights).max() <= 127 for weights in checkpoint.model.weights.values())
+@pytest.mark.parametrize(
+    ("name", "pretraining", "edges"),
+    [("tiny_cnn", "float", 52_040), ("tiny_cnn", "niti", 52_040), ("vgg11", "float", 9_222_848)],
+)
+def test_committed_checkpoints_are_whole(name, pretraining, edges):
+    """All weights, which training has left inside the int8 range, and no legal method overflows on them."""
+    checkpoint = committed_checkpoint(name, pretraining)
+    assert (checkpoint.network, checkpoint.pretraining) == (name, pretraining)
+    assert sum(weights.size for weights in checkpoint.model.weights.values()) == edges
+    assert all(64 <= np.abs(weights).max() <= 127 for weights in checkpoint.model.weights.values())
     for kind in MethodKind:
-        TINY_CNN.check_overflow(kind)
+        network(name).check_overflow(kind)
 
 
 def test_readme_lists_every_file_and_no_other():
