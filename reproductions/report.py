@@ -65,23 +65,26 @@ def legend(table: Table) -> list[str]:
     setting = f"{usual.loss_rounding} loss rounding, mu = {usual.mu}"
     others = {row.name: row.setting.differences(usual) for row in experiment.rows if row.setting != usual}
     return [
+        *missing(table),
         f"{model}; {setting}; {task}; {seeds(experiment.seeds)}; engine: {table.device}.",
         "Accuracy in percent: mean ± standard deviation over the seeds, below it the mean's 95 % confidence interval "
         "(Student's t). Best: of the evaluations before training and after each epoch. Gain: best minus the best "
         f"of {experiment.baseline}, in points, seed by seed.",
         *([ON_BOARD] if has_board(experiment) else []),
-        *unfinished(table),
         PUBLISHED,
         *(f"{name}: {', '.join(told(*each) for each in changes.items())}." for name, changes in others.items()),
         experiment.note,
     ]
 
 
-def unfinished(table: Table) -> list[str]:
-    """What one must know of a table of which runs are missing."""
-    done, wanted = len(table.records), len(table.cells)
-    told = f"Not run to its end: {done} of {wanted} runs have been performed. What needs another one is *{NOT_RUN}*."
-    return [told] if done < wanted else []
+def missing(table: Table) -> list[str]:
+    """What a reader must know about a table that is not whole, a sentence each."""
+    said = []
+    if table.experiment.quick:
+        said.append("This is the short form of the table: fewer seeds and epochs, and no verdicts.")
+    if (left := len(table.cells) - len(table.records)) > 0:
+        said.append(f"{left} of {len(table.cells)} runs have not been made; what needs them says “{NOT_RUN}”.")
+    return said
 
 
 def rule(table: Table) -> list[str]:

@@ -4,7 +4,7 @@ from .. import report
 from ..table import Table
 from .curves import curve_pictures
 from .runs import key_of, runs_section
-from .sections import NOT_RUN, CellText, Grid, Linked, Part, Prose, Section
+from .sections import CellText, Grid, Linked, Part, Prose, Section
 
 
 def accuracy_sections(table: Table, name: str) -> list[Section]:
@@ -17,22 +17,11 @@ def accuracy_sections(table: Table, name: str) -> list[Section]:
     Raises:
         InputError: matplotlib is missing.
     """
-    told = [*missing(table), *report.legend(table)]
-    sections = [Section("accuracy", "Accuracy", (accuracies(table), *map(Prose, told)))]
+    sections = [Section("accuracy", "Accuracy", (accuracies(table), *map(Prose, report.legend(table))))]
     if table.experiment.claims:
         sections.append(Section("claims", "Claims", claims(table)))
     sections.append(Section("curves", "Training curves", curve_pictures(table)))
     return [*sections, runs_section(table, name)]
-
-
-def missing(table: Table) -> list[str]:
-    """What a reader must know about a table that is not whole, a sentence each."""
-    experiment, said = table.experiment, []
-    if experiment.quick:
-        said.append("This is the short form of the table: fewer seeds and epochs, and no verdicts.")
-    if (left := len(table.cells) - len(table.records)) > 0:
-        said.append(f"{left} of {len(table.cells)} runs have not been made; what needs them says “{NOT_RUN}”.")
-    return said
 
 
 def accuracies(table: Table) -> Grid:

@@ -96,7 +96,7 @@ def test_a_table_made_row_by_row_may_be_published_before_its_end(table, root, tm
         replace(table, experiment=experiment, records=records).write(tmp_path / "new.jsonl")
         publish(tmp_path / "new.jsonl", root)
         page = path.read_text(encoding="utf-8")
-        assert ("Not run to its end: 8 of 9 runs have been performed." in page) is told
+        assert ("1 of 9 runs have not been made; what needs them says “not run”." in page) is told
         assert (f"| {rows[-1].name} | not run |" in page) is told
 
 
