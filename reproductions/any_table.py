@@ -96,6 +96,7 @@ def table_of(table: str, network: str) -> str:
     subject(network)
     of_networks = {read_experiment(name).network: name for name in tables() if name.split("-")[0] == table}
     if network not in of_networks:
-        expected = f"one of {', '.join(of_networks)} with the table {table}"
+        known = f"one of {', '.join(of_networks)}" if of_networks else "none"
+        expected = f"{known} with the table {table}"
         raise InputError.about("network", expected=expected, got=network, do="name one of them, or another table")
     return of_networks[network]

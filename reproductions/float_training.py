@@ -81,7 +81,7 @@ class FloatTraining:
     def __init__(self, torch: Any, net: Network, recipe: Recipe, upright: Samples) -> None:
         self.torch, self.net, self.recipe = torch, net, recipe
         torch.manual_seed(SEED)
-        # torch's convolutions take a fifth less time with the channels innermost.
+        # torch's convolutions take less time with the channels innermost.
         self.module = float_module(torch, net).to(memory_format=torch.channels_last)
         if recipe.is_he_initial:
             for i in net.weighted:

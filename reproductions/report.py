@@ -65,7 +65,6 @@ def legend(table: Table) -> list[str]:
     setting = f"{usual.loss_rounding} loss rounding, mu = {usual.mu}"
     others = {row.name: row.setting.differences(usual) for row in experiment.rows if row.setting != usual}
     return [
-        *missing(table),
         f"{model}; {setting}; {task}; {seeds(experiment.seeds)}; engine: {table.device}.",
         "Accuracy in percent: mean ± standard deviation over the seeds, below it the mean's 95 % confidence interval "
         "(Student's t). Best: of the evaluations before training and after each epoch. Gain: best minus the best "
@@ -119,7 +118,7 @@ def show(table: Table, console: Console) -> None:
     """Print table, legend and claims."""
     experiment = table.experiment
     console.print(terminal_table(experiment.title, header(experiment), body(table), aligns=aligns(experiment)))
-    for line in legend(table):
+    for line in (*missing(table), *legend(table)):
         console.print(line, markup=False, highlight=False)
     if experiment.claims:
         console.print(terminal_table("Claims", CLAIM_COLUMNS, claims(table), numbers=False))
@@ -147,7 +146,7 @@ def markdown(table: Table, name: str) -> str:
     """
     experiment = table.experiment
     page = [f"# {experiment.title}", "", *table_lines(table), ""]
-    page += [f"{line}\n" for line in legend(table)]
+    page += [f"{line}\n" for line in (*missing(table), *legend(table))]
     if experiment.claims:
         page += ["## Claims", "", *markdown_table(CLAIM_COLUMNS, claims(table), numbers=False), ""]
         page += [f"{line}\n" for line in (*sources(experiment), *rule(table))]

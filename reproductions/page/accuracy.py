@@ -17,7 +17,8 @@ def accuracy_sections(table: Table, name: str) -> list[Section]:
     Raises:
         InputError: matplotlib is missing.
     """
-    sections = [Section("accuracy", "Accuracy", (accuracies(table), *map(Prose, report.legend(table))))]
+    told = [*report.missing(table), *report.legend(table)]
+    sections = [Section("accuracy", "Accuracy", (accuracies(table), *map(Prose, told)))]
     if table.experiment.claims:
         sections.append(Section("claims", "Claims", claims(table)))
     sections.append(Section("curves", "Training curves", curve_pictures(table)))
