@@ -2,11 +2,9 @@
 
 import asyncio
 import logging
-import multiprocessing.resource_tracker
-import signal
 import time
 from asyncio import CancelledError
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -15,6 +13,8 @@ from distributed import Client, Future, LocalCluster, Nanny, wait
 
 from priot_hil.harness.boards_on_ports import one_line
 from priot_hil.reference.errors import InputError
+
+from .interrupts import held_interrupts, interrupts_for_this_process_alone
 
 POLL_SECONDS = 0.2
 COUNT_SECONDS = 1.0  # between two looks at who is there
@@ -36,15 +36,22 @@ class Workers:
         client: Speaks to their scheduler.
         resources: What a worker must offer to be of use: names, and how many of each.
         start: How to start one that does, for people.
+        ask: Raises KeyboardInterrupt if Ctrl-C has been held back, see `held_interrupts`.
         patience: Seconds to wait while none is there.
     """
 
     def __init__(
-        self, client: Client, resources: Mapping[str, int], start: str, patience: float = PATIENCE_SECONDS
+        self,
+        client: Client,
+        resources: Mapping[str, int],
+        start: str,
+        ask: Callable[[], None],
+        patience: float = PATIENCE_SECONDS,
     ) -> None:
         self.client = client
         self.resources = dict(resources)
         self._start = start
+        self._ask = ask
         self._patience = patience
         self._count = 0
         self._counted = -float("inf")
@@ -76,12 +83,16 @@ class Workers:
 
         Returns:
             Those that have ended by then, well or not.
+
+        Raises:
+            KeyboardInterrupt: Ctrl-C, by then.
         """
         if tasks:
             with suppress(TimeoutError, CancelledError):
                 wait(list(tasks), POLL_SECONDS, "FIRST_COMPLETED")  # of a dict it would look at the values
         else:
             time.sleep(POLL_SECONDS)
+        self._ask()
         return [task for task in tasks if task.done()]
 
 
@@ -95,44 +106,34 @@ def local_workers(count: int, resources: Mapping[str, int]) -> Iterator[Workers]
         count: How many.
         resources: What each of them offers.
     """
-    cluster = None
+    with held_interrupts() as ask, _own_cluster(count, resources) as cluster, Client(cluster) as client:
+        yield Workers(client, resources, "give the same command again", ask)
+
+
+@contextmanager
+def _own_cluster(count: int, resources: Mapping[str, int]) -> Iterator[LocalCluster]:
+    """The scheduler of `local_workers` and its worker processes."""
+    with dask.config.set(QUIET), interrupts_for_this_process_alone():
+        cluster = LocalCluster(
+            n_workers=count,
+            threads_per_worker=1,
+            host=LOOPBACK,
+            dashboard_address=None,
+            scheduler_kwargs={"dashboard": False, "dashboard_address": f"{LOOPBACK}:0"},
+            silence_logs=logging.CRITICAL,
+            memory_limit=None,
+            resources=dict(resources),
+        )
     try:
-        with dask.config.set(QUIET), interrupts_for_this_process_alone():
-            cluster = LocalCluster(
-                n_workers=count,
-                threads_per_worker=1,
-                host=LOOPBACK,
-                dashboard_address=None,
-                scheduler_kwargs={"dashboard": False, "dashboard_address": f"{LOOPBACK}:0"},
-                silence_logs=logging.CRITICAL,
-                memory_limit=None,
-                resources=dict(resources),
-            )
-        with Client(cluster) as client:
-            yield Workers(client, resources, "give the same command again")
+        yield cluster
     finally:
-        if cluster is not None:
-            cluster.sync(_end, list(cluster.workers.values()))
-            cluster.close()
+        cluster.sync(_end, list(cluster.workers.values()))
+        cluster.close()
 
 
 async def _end(nannies: Collection[Nanny]) -> None:
     """End worker processes, whatever they are at."""
     await asyncio.gather(*(nanny.close(timeout=KILL_SECONDS) for nanny in nannies), return_exceptions=True)
-
-
-@contextmanager
-def interrupts_for_this_process_alone() -> Iterator[None]:
-    """Ctrl-C reaches a terminal's whole process group; those that are started in this block leave it to this process.
-
-    So do those that its threads start later: threads and processes inherit what is blocked where they begin.
-    """
-    multiprocessing.resource_tracker.ensure_running()  # it would unblock what is blocked here
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager
@@ -146,14 +147,18 @@ def remote_workers(scheduler: str, resources: Mapping[str, int]) -> Iterator[Wor
     Raises:
         InputError: No scheduler answers there, or it has no such worker.
     """
+    options = "".join(f" --resources '{name}={n}'" for name, n in resources.items())
+    start = f"start one: dask worker {scheduler} --nthreads 1{options}"
+    with held_interrupts() as ask, _client_of(scheduler) as client:
+        Workers(client, resources, start, ask, patience=0.0).count()
+        yield Workers(client, resources, start, ask)
+
+
+def _client_of(scheduler: str) -> Client:
+    """What speaks to a scheduler of the user's; see `remote_workers`."""
     try:
-        client = Client(scheduler, timeout=CONNECT_SECONDS)
+        return Client(scheduler, timeout=CONNECT_SECONDS)
     except (OSError, ValueError) as error:
         expected, got = "the address of a running `dask scheduler`", f"{scheduler!r} ({one_line(error)})"
         do = "start it, and give the address that it prints, such as tcp://10.0.0.1:8786"
         raise InputError.about("scheduler", expected=expected, got=got, do=do) from error
-    options = "".join(f" --resources '{name}={n}'" for name, n in resources.items())
-    with client:
-        workers = Workers(client, resources, f"start one: dask worker {scheduler} --nthreads 1{options}", 0.0)
-        workers.count()
-        yield Workers(client, resources, f"start one: dask worker {scheduler} --nthreads 1{options}")

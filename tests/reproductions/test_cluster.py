@@ -223,5 +223,5 @@ def test_waiting_looks_at_the_tasks(monkeypatch):
     waited = []
     monkeypatch.setattr(cluster, "wait", lambda tasks, *_: waited.append(tasks))
     future = Mock()
-    assert cluster.Workers(None, {}, "start one").finished({future: "its run"}) == [future]
+    assert cluster.Workers(None, {}, "start one", Mock()).finished({future: "its run"}) == [future]
     assert waited == [[future]]

@@ -24,6 +24,10 @@ from priot_hil.reproductions.workers import Identity, check_identity, perform
 PATIENCE = 180  # seconds, for a machine that does other things too
 
 
+def go_on():
+    """Nobody has pressed Ctrl-C."""
+
+
 class Gate:
     """Opens engines, of which the first to come to an epoch stays there until it is let go."""
 
@@ -105,7 +109,8 @@ def dispatched(client, loader, tmp_path, told):
 
     def prepare(runs, epochs=lambda done: None):
         reporter = Reporter(epochs, lambda run, record: None, told.append)
-        return Dispatch(Workers(client, {}, "start one"), job_of(runs, loader, "host"), tmp_path / "runs", reporter)
+        workers = Workers(client, {}, "start one", go_on)
+        return Dispatch(workers, job_of(runs, loader, "host"), tmp_path / "runs", reporter)
 
     return prepare
 
@@ -252,13 +257,13 @@ def test_the_first_part_of_an_identity_that_differs_is_named():
 
 def test_only_workers_that_offer_the_board_count(client):
     """Where none does, that is said, and how to start one."""
-    assert Workers(client, {}, "start one").count() == 2
-    assert Workers(client, {"serial:A": 1}, "start one").count() == 2
+    assert Workers(client, {}, "start one", go_on).count() == 2
+    assert Workers(client, {"serial:A": 1}, "start one", go_on).count() == 2
     with pytest.raises(
         InputError, match="workers: expected at least one that offers serial:B, got 2 without it; start"
     ):
-        Workers(client, {"serial:B": 1}, "start one", patience=0.0).count()
-    waiting = Workers(client, {"serial:B": 1}, "start one", patience=PATIENCE)
+        Workers(client, {"serial:B": 1}, "start one", go_on, patience=0.0).count()
+    waiting = Workers(client, {"serial:B": 1}, "start one", go_on, patience=PATIENCE)
     assert waiting.count() == 0  # one that was lost may come back
 
 
