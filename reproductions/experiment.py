@@ -39,7 +39,8 @@ class Experiment:
         epochs: Passes over the training images.
         baseline: Name of the row that gains are measured from.
         rows: The rows in order.
-        row_by_row: Whether all runs of a row are performed before those of the next one, in a table that takes hours.
+        row_by_row: In a table that takes hours, all rows by name, in the order in which each is performed to its end
+            before the next one is begun; empty where all rows come on together.
         quick: Whether this is the short form.
         rule: How claims are judged; None where there are none.
         claims: The published claims that the table is held against.
@@ -64,7 +65,7 @@ class Experiment:
     quick_epochs: int
     quick_angles: tuple[int, ...]
     quick: bool = False
-    row_by_row: bool = False
+    row_by_row: tuple[str, ...] = ()
     rule: Rule | None = None
     claims: tuple[Claim, ...] = ()
     study: Study | None = None
@@ -158,6 +159,7 @@ def _experiment(table: str, content: dict[str, Any]) -> Experiment:
     baseline = Fields("baseline", fields.take("baseline", dict), DO)
     setting = take_setting(fields)
     rows = tuple(take_row(row, setting) for row in fields.take("rows", list))
+    names = [row.name for row in rows]
     angles = fields.numbers("angles", -360, 360)
     experiment = Experiment(
         table=table,
@@ -173,18 +175,19 @@ def _experiment(table: str, content: dict[str, Any]) -> Experiment:
         epochs=fields.number("epochs", 1, 1000),
         baseline=baseline.take("row", str),
         rows=rows,
-        row_by_row=fields.take("row_by_row", bool) if "row_by_row" in fields else False,
+        row_by_row=fields.texts("row_by_row", names) if "row_by_row" in fields else (),
         quick_seeds=quick.numbers("seeds", 0, 2**32 - 1),
         quick_epochs=quick.number("epochs", 1, 1000),
         quick_angles=quick.numbers("angles", -360, 360) if "angles" in quick else angles,
     )
     network(experiment.network)
     study = take_study(fields, rows)
-    names = [row.name for row in rows]
     if len(set(names)) != len(names) or not names:
         raise InputError.about("rows", expected="one or more with names of their own", got=names, do=DO)
     if experiment.baseline not in names:
         raise InputError.about("baseline row", expected=f"one of {names}", got=repr(experiment.baseline), do=DO)
+    if experiment.row_by_row and len(experiment.row_by_row) < len(names):
+        raise InputError.about("row_by_row", expected=f"all of {names}", got=list(experiment.row_by_row), do=DO)
     rule, claims = read_claims(fields, names)
     for part in (fields, quick, baseline):
         part.check_nothing_left()

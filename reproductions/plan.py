@@ -116,10 +116,12 @@ def plan(
         The runs as they are performed: by seed, angle and row, so that those that two engines take in step, which take
         longest, come first; or row by row, where the experiment says so.
     """
-    by_seed = product(experiment.seeds, experiment.angles, experiment.rows)
-    by_row = ((seed, angle, row) for row, angle, seed in product(experiment.rows, experiment.angles, experiment.seeds))
+    rows = {row.name: row for row in experiment.rows}
+    by_seed = product(experiment.seeds, experiment.angles, rows.values())
+    by_row = product(experiment.row_by_row, experiment.angles, experiment.seeds)
+    in_turn = ((seed, angle, rows[name]) for name, angle, seed in by_row)
     runs = []
-    for seed, angle, row in by_row if experiment.row_by_row else by_seed:
+    for seed, angle, row in in_turn if experiment.row_by_row else by_seed:
         is_checked = seed == experiment.seeds[0] and angle == experiment.angles[0]
         run = Run(
             table=experiment.table,

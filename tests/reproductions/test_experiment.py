@@ -96,13 +96,27 @@ def test_a_bad_file_is_refused(tmp_path, old, new, reason):
 def test_a_table_may_go_row_by_row():
     """So that the first rows are whole while the last ones are not begun; the runs are the same."""
     experiment = read_experiment("accuracy")
+    names = [row.name for row in experiment.rows]
+    orders = ((), ("static NITI", *(name for name in names if name != "static NITI")))
     by_seed, by_row = (
-        plan(replace(experiment, row_by_row=each), "host", "emulator", {"float": "a"}, "b") for each in (False, True)
+        plan(replace(experiment, row_by_row=each), "host", "emulator", {"float": "a"}, "b") for each in orders
     )
+    assert len(by_seed) == len(by_row)
     assert set(by_seed) == set(by_row)
     assert [run.seed for run in by_seed[:19]] == [10] * 18 + [11]
     assert [(run.row.name, run.angle, run.seed) for run in by_row[9:21]] == [
-        ("before transfer", 30, 19),
-        *[("before transfer", 45, seed) for seed in range(10, 20)],
-        ("dynamic NITI", 30, 10),
+        ("static NITI", 30, 19),
+        *[("static NITI", 45, seed) for seed in range(10, 20)],
+        ("before transfer", 30, 10),
     ]
+
+
+def test_row_by_row_goes_through_all_rows(tmp_path):
+    """One that is left out would never be performed."""
+    for order, reason in (('["PRIOT"]', "row_by_row: expected all of"), ('["NITI"]', "row_by_row: expected different")):
+        text = ACCURACY.replace("[quick]", f"row_by_row = {order}\n[quick]", 1)
+        (tmp_path / "accuracy.toml").write_text(text, encoding="utf-8")
+        with pytest.raises(InputError, match=reason):
+            read_experiment("accuracy", tmp_path)
+    full = read_experiment("accuracy-vgg11")
+    assert sorted(full.row_by_row) == sorted(row.name for row in full.rows)

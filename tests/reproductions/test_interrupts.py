@@ -15,6 +15,13 @@ def press_ctrl_c():
     signal.raise_signal(signal.SIGINT)
 
 
+def hold_while(*steps):
+    """A block that goes through some steps."""
+    with held_interrupts():
+        for step in steps:
+            step()
+
+
 @pytest.fixture(autouse=True)
 def usual_handler():
     """Python's own, which tests in the background are started without."""
@@ -39,27 +46,25 @@ def test_it_comes_when_it_is_asked_for_and_once(usual_handler):
 
 def test_one_that_nobody_asks_for_comes_at_the_end():
     """Behind the last line of the block."""
-    passed = []
-    with pytest.raises(KeyboardInterrupt), held_interrupts():
-        press_ctrl_c()
-        passed.append("the end")
-    assert passed == ["the end"]
+    last = Mock()
+    with pytest.raises(KeyboardInterrupt):
+        hold_while(press_ctrl_c, last)
+    last.assert_called_once()
 
 
 def test_the_second_is_not_held(usual_handler):
     """Whatever does not come back can be left."""
-    with pytest.raises(KeyboardInterrupt), held_interrupts():
-        press_ctrl_c()
-        press_ctrl_c()
-        pytest.fail("the second was held too")
+    last = Mock()
+    with pytest.raises(KeyboardInterrupt):
+        hold_while(press_ctrl_c, press_ctrl_c, last)
+    last.assert_not_called()
     assert signal.getsignal(signal.SIGINT) is usual_handler
 
 
 def test_what_ended_the_block_is_what_is_told():
     """It is not hidden by a Ctrl-C that came before it."""
-    with pytest.raises(ValueError, match="of the block"), held_interrupts():
-        press_ctrl_c()
-        raise ValueError("of the block")
+    with pytest.raises(ValueError, match="of the block"):
+        hold_while(press_ctrl_c, Mock(side_effect=ValueError("of the block")))
 
 
 def test_where_it_is_ignored_or_another_s_it_stays_so():
