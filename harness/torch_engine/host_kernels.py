@@ -64,7 +64,8 @@ class HostKernels(TensorKernels):
         columns, channels = edges.values.shape[1], layer.channels
         own = torch.empty(self._shares(edges, len(error)), columns + (pixels + 1) * channels, dtype=torch.int32)
         self._share(self._input_error, layer, len(error), _addresses(own))
-        return own[:, columns:-channels].sum(0, dtype=torch.int32).view(pixels, channels)
+        sums = own[:, columns:-channels]
+        return (sums[0] if len(sums) == 1 else sums.sum(0, dtype=torch.int32)).view(pixels, channels)
 
     def requantize(self, accumulator: torch.Tensor, shift: int) -> torch.Tensor:
         """See `Kernels.requantize`; int32."""

@@ -37,7 +37,7 @@ class Forward:
     Attributes:
         inputs: int8, (n, *shape): the input of each layer, and behind them the output of the last one.
         windows: int8, by layer with weights: what its gradient needs.
-        places: By pool: where its maxima stand, flat indices into a plane, channels first.
+        places: By pool: where its maxima stand, flat indices into a plane.
         requantized: By layer with weights: its output.
     """
 
@@ -95,8 +95,8 @@ def forward(
                 x = x.clamp(min=0)
             case MaxPool2d(size):
                 # Which of equal maxima is found is the first one, as the scan runs in row-major order.
-                maxima, trace.places[i] = functional.max_pool2d(channels_first(x).float(), size, return_indices=True)
-                x = channels_last(maxima.to(torch.int8))
+                maxima, places = functional.max_pool2d(channels_first(x).float(), size, return_indices=True)
+                x, trace.places[i] = channels_last(maxima.to(torch.int8)), channels_last(places)
             case Flatten():
                 x = channels_first(x).flatten(1)
         trace.inputs.append(x)
@@ -137,12 +137,11 @@ def backward(
                 onward = _requantized(kernels, accumulator, None if scales is None else scales[i].backward)
                 error = onward.values
             case Relu():
-                error = error * (x > 0)
+                error = error * x.clamp(0, 1)  # x > 0, but in int8, which is several times as fast
             case MaxPool2d():
-                shape = channels_first(x).shape
-                planes = torch.zeros(shape, dtype=torch.int8, device=x.device).flatten(2)
-                planes.scatter_(2, passed.places[i].flatten(2), channels_first(error).flatten(2))
-                error = channels_last(planes.view(shape))
+                spread = torch.zeros(x.shape, dtype=torch.int8, device=x.device)
+                spread.flatten(1, 2).scatter_(1, passed.places[i].flatten(1, 2), error.flatten(1, 2))
+                error = spread
             case Flatten():
                 error = channels_last(error.view(channels_first(x).shape))
         yield Arrived(i, arrived, onward)
