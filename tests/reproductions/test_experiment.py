@@ -7,7 +7,6 @@ import pytest
 from priot_hil.reference.errors import InputError
 from priot_hil.reference.kinds import LossRounding, MethodKind, Selection
 from priot_hil.reproductions.experiment import FOLDER, read_experiment, tables
-from priot_hil.reproductions.plan import plan
 from priot_hil.reproductions.row import Row
 from priot_hil.reproductions.setting import Setting, UpdateRounding
 from priot_hil.reproductions.split import Split
@@ -91,24 +90,6 @@ def test_a_bad_file_is_refused(tmp_path, old, new, reason):
     with pytest.raises(InputError, match=reason) as refusal:
         read_experiment("accuracy", tmp_path)
     assert str(refusal.value).startswith(f"experiment {tmp_path / 'accuracy.toml'}")
-
-
-def test_a_table_may_go_row_by_row():
-    """So that the first rows are whole while the last ones are not begun; the runs are the same."""
-    experiment = read_experiment("accuracy")
-    names = [row.name for row in experiment.rows]
-    orders = ((), ("static NITI", *(name for name in names if name != "static NITI")))
-    by_seed, by_row = (
-        plan(replace(experiment, row_by_row=each), "host", "emulator", {"float": "a"}, "b") for each in orders
-    )
-    assert len(by_seed) == len(by_row)
-    assert set(by_seed) == set(by_row)
-    assert [run.seed for run in by_seed[:19]] == [10] * 18 + [11]
-    assert [(run.row.name, run.angle, run.seed) for run in by_row[9:21]] == [
-        ("static NITI", 30, 19),
-        *[("static NITI", 45, seed) for seed in range(10, 20)],
-        ("before transfer", 30, 10),
-    ]
 
 
 def test_row_by_row_goes_through_all_rows(tmp_path):
