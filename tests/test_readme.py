@@ -106,6 +106,11 @@ def test_the_readme_s_sentences_are_those_of_vgg11_s_table() -> None:
     (began, reached, leads) = zip(*figures, strict=True)
     assert "from the {:.1f} and {:.1f} % before transfer to chance".format(*began) in text
     assert "best epoch reaches {:.1f} and {:.1f} %, {:.1f} and {:.1f} points".format(*reached, *leads) in text
+    tenth = [
+        statistics.mean(table.records[Cell("PRIOT-S 10 % random", angle, seed)].best for seed in (10, 11, 12))
+        for angle in (30, 45)
+    ]
+    assert "a random tenth of the edges reaches {:.1f} and {:.1f} %".format(*tenth) in text
     judged = {claim.reading: judge(table, claim) for claim in table.experiment.claims}
     found = judged["over static NITI, best epoch"]
     assert (found.direction, found.range) == (Verdict.HOLDS, Verdict.HOLDS)
