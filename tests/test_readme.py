@@ -114,6 +114,9 @@ def test_the_readme_s_sentences_are_those_of_vgg11_s_table() -> None:
     judged = {claim.reading: judge(table, claim) for claim in table.experiment.claims}
     found = judged["over static NITI, best epoch"]
     assert (found.direction, found.range) == (Verdict.HOLDS, Verdict.HOLDS)
+    found = judged["over static NITI, last epoch"]
+    assert (found.direction, found.range) == (Verdict.HOLDS, Verdict.IN_PART)
+    assert judged["over dynamic NITI too, best epoch"].direction is Verdict.NOT_RUN
 
 
 def test_the_readme_s_sentences_are_the_confirmation_s() -> None:

@@ -247,15 +247,15 @@ PART void learn_columns(const priot_layer *layer, uint32_t row, uint32_t first, 
     const uint32_t columns = columns_of(layer), count = columns - first;
     const size_t start = (size_t)row * columns + first;
     int8_t *values = layer->values + start, *effective = layer->effective + start;
-    const int8_t *weights = layer->weights + start;
 
     gradient += first;
     if (layer->weights == NULL) {
         learn_weights(values, gradient, count, psto);
     } else if (layer->scored == NULL) {
-        learn_scores(values, effective, weights, gradient, count, layer->theta, psto);
+        learn_scores(values, effective, layer->weights + start, gradient, count, layer->theta, psto);
     } else {
-        learn_some_scores(values, effective, weights, layer->scored + start, gradient, count, layer->theta, psto);
+        learn_some_scores(values, effective, layer->weights + start, layer->scored + start, gradient, count,
+                          layer->theta, psto);
     }
 }
 
