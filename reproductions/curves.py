@@ -1,5 +1,6 @@
 """Training curves: what happened epoch by epoch, as mean and 95 % interval over the seeds."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -16,13 +17,18 @@ class Curve:
 
     Attributes:
         name: What it is called.
-        unit: Of its values.
+        unit: Of its values, none of which is below 0.
         value: Of a record's epoch; None where there is none.
     """
 
     name: str
     unit: str
     value: Value
+
+    @property
+    def most(self) -> float:
+        """The highest value that there can be."""
+        return 100 if self.unit == "%" else math.inf
 
     def points(self, table: Table, row: str, angle: int) -> list[tuple[int, Spread]]:
         """Epochs with the spread over the seeds; none where a run is missing or the quantity is not defined."""

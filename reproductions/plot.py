@@ -76,6 +76,7 @@ def draw(figure_type: Any, table: Table, curves: Sequence[Curve]) -> Any:
         for column, angle in enumerate(angles):
             _draw(axes[line][column], table, curve, rows, angle)
         axes[line][0].set_ylabel(f"{curve.name}\n({curve.unit})")
+        _show_what_can_be(axes[line][0], curve)
     for column, angle in enumerate(angles):
         axes[0][column].set_title(f"{angle} degrees")
         axes[-1][column].set_xlabel("epochs trained")
@@ -102,6 +103,13 @@ def _draw(axes: Any, table: Table, curve: Curve, rows: Sequence[str], angle: int
         axes.fill_between(epochs, lows, highs, color=look["color"], alpha=0.15, linewidth=0)
     axes.grid(alpha=0.3)
     axes.xaxis.get_major_locator().set_params(integer=True)
+
+
+def _show_what_can_be(axes: Any, curve: Curve) -> None:
+    """Cut the axes, which share one scale, to values that there are: an interval of few seeds may reach beyond them."""
+    low, high = axes.get_ylim()
+    edge = 0.04 * (min(high, curve.most) - max(low, 0))  # so that no line lies on the frame
+    axes.set_ylim(max(low, -edge), min(high, curve.most + edge))
 
 
 def matplotlib_figure() -> tuple[Any, Any]:

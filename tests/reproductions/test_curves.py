@@ -84,6 +84,20 @@ def test_the_picture_has_the_same_bytes_each_time(table):
     assert "before transfer" not in texts
 
 
+@pytest.mark.slow
+def test_the_axes_show_what_can_be(table):
+    """Intervals of two seeds reach below 0 and above 100 %; the axes do not, but for an edge."""
+    pytest.importorskip("matplotlib")
+    axes = plot.draw(plot.matplotlib_figure()[1], table, CURVES).axes[:: len(table.experiment.angles)]
+    assert [each.get_ylabel().split("\n")[0] for each in axes] == [curve.name for curve in CURVES]
+    for each, curve in zip(axes, CURVES, strict=True):
+        low, high = each.get_ylim()
+        reached = max(point.high for _, point in curve.points(table, "PRIOT", 30))
+        top = min(reached, 100) if curve.unit == "%" else reached
+        assert -0.05 * top < low < 0
+        assert top < high < 1.1 * top
+
+
 def test_without_matplotlib_it_says_what_to_do(table, monkeypatch):
     """A sentence."""
     monkeypatch.setitem(__import__("sys").modules, "matplotlib", None)
