@@ -1,5 +1,6 @@
 """What a study has to say: the recommended setting, its heat maps, the best of each method, single changes."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -12,7 +13,6 @@ from ..table import Table
 from .figures import BEST, CHANGED, DEAD, LAST, MOVED, SATURATED, Figure, best_point, gain, usual_point
 from .recommend import recommended_row, study_of
 
-HALF, WHOLE = 50.0, 100.0  # what has collapsed is dark alike; the colours are for telling 85 from 95
 IN_RANGE = "in range"
 GAIN_COLOURS = (-40.0, 0.0, 40.0)
 
@@ -37,7 +37,7 @@ def sensitivity_sections(table: Table, name: str) -> list[Section]:
         Section("gain", f"When {study.gain.row} gains over {study.gain.over}", gain_maps(table, study)),
         Section("collapse", f"What becomes of {study.gain.over}", collapse_maps(table, study)),
         Section("best", "The best of each method", (best(table, study),)),
-        Section("changes", "Single changes", (changes(table, study),)),
+        *([Section("changes", "Single changes", (changes(table, study),))] if study.axes else []),
         runs_section(table, name),
     ]
 
@@ -71,17 +71,27 @@ def recommendation(table: Table, study: Study) -> tuple[Part, ...]:
 
 def accuracy_maps(table: Table, study: Study) -> tuple[Part, ...]:
     """Validation accuracy of every method over the grid, a map an angle."""
+    highest = ten_above(table, study)
     return tuple(
         over_grid(
             study,
             study.grid.rows,
             key=f"accuracy-{angle}",
             title=f"Validation accuracy after the last epoch in percent, {angle}°",
-            colours=(HALF, None, WHOLE),
+            # What has collapsed is dark alike: the colours are for telling 85 from 95.
+            colours=(highest / 2, None, highest),
             cell=figure_cell(table, LAST, angle),
         )
         for angle in table.experiment.angles
     )
+
+
+def ten_above(table: Table, study: Study) -> float:
+    """The highest accuracy of the grid, the last epoch's at any angle, rounded up to tens; 100 where none was run."""
+    names = [row_name(row, point) for row in study.grid.rows for point in study.grid.points()]
+    found = [LAST.mean(table, name, [angle]) for name in names for angle in table.experiment.angles]
+    known = [value for value in found if value is not None]
+    return 10.0 * math.ceil(max(known) / 10) if known else 100.0
 
 
 def gain_maps(table: Table, study: Study) -> tuple[Part, ...]:

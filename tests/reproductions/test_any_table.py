@@ -35,16 +35,11 @@ def test_all_are_made_in_turn(asked):
     options = {"out": Path("there"), "published": Path("letter.toml"), "scheduler": "tcp://there:1"}
     any_table.reproduce("all", quick=True, **options)
     assert [(table, options["out"]) for table, options in asked] == [
-        (name, Path("there") / name) for name in ("accuracy", "cost", "confirmation", "sensitivity", "accuracy-vgg11")
+        (name, Path("there") / name)
+        for name in ("accuracy", "cost", "confirmation", "sensitivity", "accuracy-vgg11", "sensitivity-vgg11")
     ]
-    assert [options.get("published") for _, options in asked] == [Path("letter.toml"), None, None, None, None]
-    assert [options.get("scheduler") for _, options in asked] == [
-        "tcp://there:1",
-        None,
-        "tcp://there:1",
-        "tcp://there:1",
-        "tcp://there:1",
-    ]
+    assert [options.get("published") for _, options in asked] == [Path("letter.toml"), *[None] * 5]
+    assert [options.get("scheduler") for _, options in asked] == ["tcp://there:1", None, *["tcp://there:1"] * 4]
     assert all(options["quick"] for _, options in asked)
 
 
@@ -63,9 +58,8 @@ def test_an_interruption_ends_them_all(asked, monkeypatch):
 
 def test_what_cannot_be_made_is_refused(asked):
     """An unknown table, with the names there are; published costs, since there are none; workers for them."""
-    with pytest.raises(
-        InputError, match="table: expected one of accuracy, cost, confirmation, sensitivity, accuracy-vgg11, all, got"
-    ):
+    known = "accuracy, cost, confirmation, sensitivity, accuracy-vgg11, sensitivity-vgg11, all"
+    with pytest.raises(InputError, match=f"table: expected one of {known}, got"):
         any_table.reproduce("nosuch")
     with pytest.raises(InputError, match="published: expected none with the table of costs"):
         any_table.reproduce("cost", published=Path("letter.toml"))
@@ -77,15 +71,16 @@ def test_what_cannot_be_made_is_refused(asked):
 def test_a_table_may_be_of_another_network(asked):
     """By the network's name; the small one's is the table's own."""
     any_table.reproduce("accuracy", network="vgg11")
+    any_table.reproduce("sensitivity", network="vgg11")
     any_table.reproduce("accuracy", network="tiny_cnn")
-    assert [table for table, _ in asked] == ["accuracy-vgg11", "accuracy"]
+    assert [table for table, _ in asked] == ["accuracy-vgg11", "sensitivity-vgg11", "accuracy"]
 
 
 @pytest.mark.parametrize(
     ("table", "network", "match"),
     [
         ("accuracy", "resnet", "network: expected one of tiny_cnn, vgg11, got 'resnet'"),
-        ("sensitivity", "vgg11", "network: expected one of tiny_cnn with the table sensitivity, got vgg11"),
+        ("confirmation", "vgg11", "network: expected one of tiny_cnn with the table confirmation, got vgg11"),
     ],
 )
 def test_no_such_network(asked, table, network, match):

@@ -152,6 +152,7 @@ def test_heat_maps(table):
     assert accuracy.rows == ("static NITI, float, stochastic", "PRIOT, float, stochastic")
     assert accuracy.columns == ("4", "5")
     assert [[cell.text for cell in line] for line in accuracy.cells] == [["70.0", "30.0"], ["85.0", "84.0"]]
+    assert [(each.low, each.high) for each in (accuracy, maps["accuracy-45"])] == [(45, 90)] * 2
     (line,) = maps["gain-last-30"].cells
     assert [cell.text for cell in line] == ["+15.0\nin range", "+54.0"]
     (line,) = maps["gain-best-30"].cells
@@ -161,6 +162,7 @@ def test_heat_maps(table):
     assert less["accuracy-45"].cells[0][0] is None
     assert less["gain-last-45"].cells[0][0] is None
     assert less["gain-last-45"].cells[0][1] is not None
+    assert parts(replace(table, records={}), HeatMap)["accuracy-30"].high == 100
 
 
 def texts(grid):
@@ -181,6 +183,13 @@ def test_tables(table):
     ]
     less = parts(without(table, "PRIOT: theta 32"), Grid)["changes-table"]
     assert texts(less)[1] == ["PRIOT", "theta 32", "71.0", "0.60", "not run", "not run"]
+
+
+def test_a_study_without_single_changes(table, experiment):
+    """Has no section of them; all others stand."""
+    bare = replace(table, experiment=replace(experiment, study=replace(experiment.study, axes=())))
+    whole, less = ([section.key for section in sensitivity_sections(each, "a.jsonl")] for each in (table, bare))
+    assert less == [key for key in whole if key != "changes"]
 
 
 def test_the_picture_says_the_numbers(table):

@@ -35,6 +35,19 @@ def test_the_study_covers_what_the_letter_leaves_open(experiment):
     assert not any("," in row.name for row in experiment.rows)
 
 
+def test_vgg11_s_study_varies_mu_alone():
+    """On validation images, a seed of development's; each row at the setting of its table but for mu."""
+    study = read_experiment("sensitivity-vgg11")
+    assert (study.network, study.split, study.study.axes) == ("vgg11", Split.VALIDATION, ())
+    assert max(study.seeds) < 10
+    usual = {row.name: row for row in read_experiment("accuracy-vgg11").rows}
+    assert len(study.rows) == 3 * 4
+    for row in study.rows:
+        name, mu = row.name.split(":")[0], row.setting.mu
+        setting = replace(usual[name].setting, mu=mu)
+        assert row == replace(usual[name], name=f"{name}: float stochastic mu {mu}", setting=setting)
+
+
 def test_rows_are_what_their_names_say(experiment):
     """What is changed is changed, and nothing else."""
     rows = {row.name: row for row in experiment.rows}
