@@ -41,7 +41,7 @@ def test_vgg11_s_study_varies_mu_alone():
     assert (study.network, study.split, study.study.axes) == ("vgg11", Split.VALIDATION, ())
     assert max(study.seeds) < 10
     usual = {row.name: row for row in read_experiment("accuracy-vgg11").rows}
-    assert len(study.rows) == 3 * 4
+    assert len(study.rows) == 3 * 6
     for row in study.rows:
         name, mu = row.name.split(":")[0], row.setting.mu
         setting = replace(usual[name].setting, mu=mu)
