@@ -12,7 +12,7 @@ from priot_hil.reproductions.page.sections import Grid, HeatMap, Linked, Prose
 from priot_hil.reproductions.plan import plan
 from priot_hil.reproductions.probe import Counts
 from priot_hil.reproductions.records import EpochRecord, RunRecord
-from priot_hil.reproductions.sensitivity.figures import BEST, DEAD, LAST, MOVED, best_point, gain, usual_point
+from priot_hil.reproductions.sensitivity.figures import BEFORE, BEST, DEAD, LAST, MOVED, best_point, gain, usual_point
 from priot_hil.reproductions.sensitivity.recommend import recommended_row, study_of
 from priot_hil.reproductions.sensitivity.sections import sensitivity_sections
 from priot_hil.reproductions.table import Cell, Table, cell_of, read_table
@@ -212,11 +212,12 @@ def committed():
     return read_table(RESULTS / "sensitivity.jsonl")
 
 
-def test_the_page_s_tables_are_the_study_s():
-    """Every line of numbers in the findings stands in the page that was made from the records."""
-    made = (RESULTS / "sensitivity.md").read_text(encoding="utf-8").splitlines()
+def test_the_page_s_tables_are_the_studies():
+    """Every line of numbers in the findings stands in a page that was made from records."""
+    pages = (RESULTS / name for name in ("sensitivity.md", "sensitivity-vgg11.md"))
+    made = [line for page in pages for line in page.read_text(encoding="utf-8").splitlines()]
     told = [line for line in PAGE.splitlines() if line.startswith("|") and any(sign.isdigit() for sign in line)]
-    assert len(told) == 15
+    assert len(told) == 21
     assert set(told) <= set(made)
 
 
@@ -248,6 +249,28 @@ def test_the_page_tells_what_the_records_say(committed):
     assert niti.epochs[1].counts.dead_units[2] == 18
     for text in ("63 and\n  237", "75.9 and 89.4", "64 and 37", "9 to 11", "18 hidden units"):
         assert text in PAGE
+
+
+def test_what_the_page_and_the_readme_tell_of_vgg11():
+    """Before transfer, the best of each at any mu, and how far PRIOT is ahead where each stands at its own."""
+    table = read_table(RESULTS / "sensitivity-vgg11.jsonl")
+    page, readme = (" ".join(text.split()) for text in (PAGE, (ROOT / "README.md").read_text(encoding="utf-8")))
+
+    def over_mu(row, figure):
+        return [figure.mean(table, f"{row}: float stochastic mu {mu}") for mu in range(6)]
+
+    static, dynamic, priot = (over_mu(row, BEST) for row in ("static NITI", "dynamic NITI", "PRIOT"))
+    (before,), (before_dynamic,) = (set(over_mu(row, BEFORE)) for row in ("static NITI", "dynamic NITI"))
+    assert f"{before:.1f} % of the validation images with static shifts, on {before_dynamic:.1f} with dynamic" in page
+    assert f"PRIOT's best epoch lies between {min(priot):.1f} and {max(priot):.1f} % at every mu" in page
+    assert f"Static NITI's falls from {max(static):.1f} at mu = 0" in page
+    assert (static[0], dynamic[0]) == (max(static), max(dynamic))
+    assert static[4:] == [before] * 2
+    more = max(dynamic[2:]) - before_dynamic
+    assert f"dynamic NITI's from {dynamic[0]:.1f} to that, or {more:.1f} points more, from 2 on" in page
+    last = max(over_mu("PRIOT", LAST)) - max(over_mu("static NITI", LAST))
+    assert f"ahead of static NITI by {max(priot) - max(static):.1f} points at the best epoch, and by {last:.1f}" in page
+    assert f"PRIOT's best epoch reaches {max(priot):.1f} %, static NITI's {max(static):.1f}." in readme
 
 
 def test_the_page_s_other_figures(committed):
