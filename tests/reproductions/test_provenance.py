@@ -1,6 +1,7 @@
 """Where results come from: git, versions, builds, compiler."""
 
 import hashlib
+import shutil
 import subprocess
 import sys
 from importlib.metadata import version
@@ -28,6 +29,7 @@ def checkout(tmp_path):
     return tmp_path, git
 
 
+@pytest.mark.skipif(shutil.which("git") is None, reason="no git on the PATH")
 def test_git_state(checkout):
     """The commit; dirty where a tracked file differs, not where one is new; nothing outside of a checkout's root."""
     root, git = checkout
@@ -40,6 +42,12 @@ def test_git_state(checkout):
     assert git_state(root) == {"commit": commit, "is_dirty": True}
     assert git_state(root / "results") is None
     assert git_state(root / "none") is None
+
+
+def test_nothing_is_said_of_git_where_there_is_none(tmp_path, monkeypatch):
+    """A copy may be run on a machine without it."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert git_state() is None
 
 
 def test_made_by():
