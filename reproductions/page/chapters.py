@@ -15,10 +15,11 @@ from ..chain import linked
 from ..cost.records import read_record
 from ..cost.setting import FORMAT as COST
 from ..files import sha256
+from ..sensitivity.sections import sensitivity_sections
 from ..table import FORMAT as TABLE
-from ..table import read_table
+from ..table import Table, read_table
+from .accuracy import accuracy_sections
 from .cost import cost_sections
-from .kinds import sections_of
 from .sections import Section
 
 RESULTS = ROOT / "docs" / "results"
@@ -127,6 +128,11 @@ def read_chapter(path: Path, key: str) -> Chapter:
         linked(table.entries())[-1].sha256,
     )
     return Chapter(key, table.experiment.title, name, *told, tuple(sections_of(table, name)))
+
+
+def sections_of(table: Table, name: str) -> list[Section]:
+    """The sections of a study or of a table of accuracies, read from the file of that name, as a command names it."""
+    return accuracy_sections(table, name) if table.experiment.study is None else sensitivity_sections(table, name)
 
 
 def format_of(path: Path) -> str:

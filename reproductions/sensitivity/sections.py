@@ -71,7 +71,7 @@ def recommendation(table: Table, study: Study) -> tuple[Part, ...]:
 
 def accuracy_maps(table: Table, study: Study) -> tuple[Part, ...]:
     """Validation accuracy of every method over the grid, a map an angle."""
-    highest = ten_above(table, study)
+    highest = end_of_scale(table, study)
     return tuple(
         over_grid(
             study,
@@ -86,12 +86,12 @@ def accuracy_maps(table: Table, study: Study) -> tuple[Part, ...]:
     )
 
 
-def ten_above(table: Table, study: Study) -> float:
+def end_of_scale(table: Table, study: Study) -> float:
     """The highest accuracy of the grid, the last epoch's at any angle, rounded up to tens; 100 where none was run."""
     names = [row_name(row, point) for row in study.grid.rows for point in study.grid.points()]
     found = [LAST.mean(table, name, [angle]) for name in names for angle in table.experiment.angles]
-    known = [value for value in found if value is not None]
-    return 10.0 * math.ceil(max(known) / 10) if known else 100.0
+    highest = max((value for value in found if value is not None), default=100.0)
+    return 10.0 * max(1, math.ceil(highest / 10))
 
 
 def gain_maps(table: Table, study: Study) -> tuple[Part, ...]:

@@ -8,6 +8,7 @@ import pytest
 from priot_hil.harness.paths import ROOT
 from priot_hil.reference.errors import InputError
 from priot_hil.reproductions.experiment import FOLDER, parse_experiment
+from priot_hil.reproductions.page.chapters import sections_of
 from priot_hil.reproductions.page.sections import Grid, HeatMap, Linked, Prose
 from priot_hil.reproductions.plan import plan
 from priot_hil.reproductions.probe import Counts
@@ -163,6 +164,11 @@ def test_heat_maps(table):
     assert less["gain-last-45"].cells[0][0] is None
     assert less["gain-last-45"].cells[0][1] is not None
     assert parts(replace(table, records={}), HeatMap)["accuracy-30"].high == 100
+    wrong = {
+        at: replace(each, epochs=tuple(replace(epoch, test_correct=0) for epoch in each.epochs))
+        for at, each in table.records.items()
+    }
+    assert parts(replace(table, records=wrong), HeatMap)["accuracy-30"].high == 10
 
 
 def texts(grid):
@@ -183,6 +189,15 @@ def test_tables(table):
     ]
     less = parts(without(table, "PRIOT: theta 32"), Grid)["changes-table"]
     assert texts(less)[1] == ["PRIOT", "theta 32", "71.0", "0.60", "not run", "not run"]
+
+
+def test_a_report_tells_a_study_from_a_table_of_accuracies(table, experiment):
+    """Whatever its name: it is a study where rows are varied."""
+    other = replace(table, experiment=replace(experiment, table="any", study=None))
+    named, accuracies = ([section.key for section in sections_of(each, "a.jsonl")] for each in (table, other))
+    assert named == [section.key for section in sensitivity_sections(table, "a.jsonl")]
+    assert "grid" in named
+    assert "grid" not in accuracies
 
 
 def test_a_study_without_single_changes(table, experiment):
