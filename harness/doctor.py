@@ -3,6 +3,7 @@
 import importlib.metadata
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -182,7 +183,8 @@ def boards() -> Iterator[Finding]:
     for port in ports:
         yield _port(port) if port.is_board else Finding(State.GOOD, port.device, f"{port.description}; no known board")
     for folder in drives:
-        yield Finding(State.GOOD, str(folder), "a board in its loader", f"`./run invoke flash --drive {folder}`")
+        do = f"`./run invoke flash --drive {shlex.quote(str(folder))}`"
+        yield Finding(State.GOOD, str(folder), "a board in its loader", do)
     if not drives and drive.UNMOUNTED.exists():
         do = "mount it, and name the folder: `./run invoke flash --drive FOLDER`"
         yield Finding(State.TROUBLE, str(drive.UNMOUNTED), "a board in its loader, not mounted", do)

@@ -1,6 +1,7 @@
 """The case behind a failure: carried by the exception until its test has ended, then kept as a capsule."""
 
 import contextlib
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,8 +95,9 @@ def keep(case: Case, folder: Path, device: str | None) -> list[str]:
         write_case(path, case)
     except (InputError, OSError) as error:
         return [f"capsule: none, {error}"]
-    on = "" if device is None else f" --device {device}"
-    return [f"capsule: {path}  ({size_of(case)})", f"replay:  ./run invoke replay --capsule {path}{on}"]
+    on = "" if device is None else f" --device {shlex.quote(device)}"
+    command = f"./run invoke replay --capsule {shlex.quote(str(path))}{on}"
+    return [f"capsule: {path}  ({size_of(case)})", f"replay:  {command}"]
 
 
 def seen_of(case: Case, engine: AnyEngine) -> tuple[str, str] | None:

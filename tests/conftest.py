@@ -1,8 +1,12 @@
 """How many cases each property gets, and how many processes a session."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from workers import count_workers
+
+from priot_hil.harness.paths import ROOT
 
 # An emulated board is slower than a function call and its speed says nothing about its correctness: no deadlines.
 # Explaining a failure by the lines it ran says nothing about firmware.
@@ -15,6 +19,14 @@ settings.register_profile(
 )
 settings.register_profile("thorough", settings.get_profile("default"), max_examples=1000)
 settings.load_profile("default")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Refuses to test another checkout than this one, as an environment that was made for that one would do."""
+    here = Path(__file__).resolve().parent.parent
+    if here != ROOT:
+        sentence = f"error: priot_hil: expected the one in {here}, got the one in {ROOT}; use ./run pytest."
+        pytest.exit(sentence, returncode=2)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -1,6 +1,7 @@
 """The command line: bad input ends with status 2 and one sentence, a divergence with 1, and all else with 0."""
 
 import os
+import shlex
 import subprocess
 import sys
 from dataclasses import replace
@@ -102,16 +103,17 @@ def test_replay_of_altered_expectations(tmp_path: Path) -> None:
 @pytest.mark.parametrize("golden", [True, False], ids=["run", "stage"])
 def test_replay_of_what_a_failure_left(tmp_path: Path, golden: bool) -> None:
     """The command of the message, for a run and for a single stage; where the bug is mended, it is equal."""
+    folder = tmp_path / "it's a folder"
     one = np.ones(1, np.int8)
     stage = KernelCase(
         Linear(1, 1), (), (1,), MethodKind.NITI_DYNAMIC, None, one.reshape(1, 1), None, None, one, one, None
     )
     case = replace(read_capsule(GOLDEN), mode=Mode.TRAIN, expected=Expected()) if golden else KernelCapsule(stage)
-    said, command = keep(case, tmp_path, "host")
-    (path,) = tmp_path.iterdir()
+    said, command = keep(case, folder, "host")
+    (path,) = folder.iterdir()
     assert said == f"capsule: {path}  ({size_of(case)})"
-    assert command == f"replay:  ./run invoke replay --capsule {path} --device host"
-    result = invoke(*command.split()[3:])
+    assert command == f"replay:  ./run invoke replay --capsule {shlex.quote(str(path))} --device host"
+    result = invoke(*shlex.split(command)[3:])
     assert (result.returncode, result.stdout) == (0, "host: equal\n")
 
 

@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 """Stands in for `renode` where its start, its end and its Monitor are tested: the same words, no emulation.
 
 UART0 answers each byte with its successor. FAKE_RENODE holds words that make it misbehave.

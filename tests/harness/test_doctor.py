@@ -2,13 +2,12 @@
 
 import importlib.metadata
 import os
-import stat
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from fake_programs import write_program
 from priot_hil.harness import discovery, doctor
 from priot_hil.harness.discovery import Port
 from priot_hil.harness.doctor import Finding, State
@@ -87,13 +86,9 @@ def test_a_package_is_not_as_required(
 
 def test_programs(examine: Examine, alone: Path) -> None:
     """A version in the program's own words; one that cannot be run is trouble, and no reason for status 1."""
-    for name, text in (
-        ("openocd", f"#!{sys.executable}\nprint('Open On-Chip Debugger 0.12.0')"),
-        ("probe-rs", "#!/none\n"),
-    ):
-        path = alone / name
-        path.write_text(text)
-        path.chmod(path.stat().st_mode | stat.S_IXUSR)
+    write_program(alone / "openocd", "print('Open On-Chip Debugger 0.12.0')")
+    (alone / "probe-rs").write_text("#!/none\n")
+    (alone / "probe-rs").chmod(0o755)
     status, lines = examine()
     assert status == 0
     assert lines["openocd"].split(maxsplit=2) == ["ok", "openocd", "Open On-Chip Debugger 0.12.0"]

@@ -2,6 +2,7 @@
 
 import ast
 import re
+import shlex
 from dataclasses import replace
 from pathlib import Path
 
@@ -110,7 +111,7 @@ def test_a_mismatch_leaves_the_smallest_case(run):
     assert capsule.case.weights.size == 1
     assert abs(weights(path)) == 100
     assert f"capsule: {path}  ({size_of(capsule)})" in said
-    assert f"replay:  ./run invoke replay --capsule {path} --device host" in said
+    assert f"replay:  ./run invoke replay --capsule {shlex.quote(str(path))} --device host" in said
     assert "first divergence in a single stage, " in said
     assert replay(capsule, ReferenceEngine()) is None
     assert "the capsule alone" not in said

@@ -4,15 +4,14 @@ import contextlib
 import errno
 import os
 import shutil
-import stat
 import struct
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from fake_programs import write_program
 from priot_hil.harness import discovery
 from priot_hil.harness.booted import BootedRp2040
 from priot_hil.harness.discovery import Port
@@ -63,9 +62,7 @@ def program(folder: Path, name: str, script: str) -> Path:
     """A program of the user's machine; it notes its arguments, then does what the script says."""
     path = folder.parent / "bin" / name
     note = f'open("{path}.said", "a").write(repr(sys.argv[1:]) + "\\n")'
-    path.write_text(f"#!{sys.executable}\nimport sys\n{note}\n{script}\n")
-    path.chmod(path.stat().st_mode | stat.S_IXUSR)
-    return path
+    return write_program(path, f"import sys\n{note}\n{script}\n")
 
 
 class BoardWithLoader:

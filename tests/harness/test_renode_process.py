@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from fake_programs import write_program
 from priot_hil.harness.devices import DEVICES
 from priot_hil.harness.errors import EmulationStuck, LinkLost
 from priot_hil.harness.firmware import build
@@ -41,8 +42,7 @@ def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]
     """Puts the stand-in on the PATH, in the moods given."""
     program = tmp_path / "bin" / "renode"
     program.parent.mkdir()
-    program.write_text(f"#!{sys.executable}\n{STAND_IN.read_text()}")
-    program.chmod(0o755)
+    write_program(program, STAND_IN.read_text())
     monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))

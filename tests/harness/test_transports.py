@@ -1,6 +1,5 @@
 """Transports: bytes in order, deadlines kept, a lost device said so."""
 
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,13 +7,14 @@ from pathlib import Path
 import pytest
 from emulator_programs import build
 
+from fake_programs import write_program
 from priot_hil.harness.errors import DeviceFault, EmulationStuck, LinkLost
 from priot_hil.harness.transports import Transport
 from priot_hil.harness.transports.emulator import EmulatorTransport
 from priot_hil.harness.transports.process import ProcessTransport
 
 # Answers every byte with its successor; 0xff makes it die, 0xfd as under a sanitizer, 0xfe makes it deaf.
-PROGRAM = """#!{python}
+PROGRAM = """
 import sys, time
 while data := sys.stdin.buffer.raw.read(4096):
     if 0xfe in data:
@@ -36,10 +36,7 @@ def soon() -> float:
 @pytest.fixture
 def process(tmp_path: Path) -> Iterator[ProcessTransport]:
     """The program above."""
-    path = tmp_path / "program"
-    path.write_text(PROGRAM.format(python=sys.executable))
-    path.chmod(0o755)
-    transport = ProcessTransport(path)
+    transport = ProcessTransport(write_program(tmp_path / "program", PROGRAM))
     yield transport
     transport.close()
 

@@ -1,5 +1,6 @@
 """`bisect` as a command: a run of a table, from its name to the capsule of the step that differs."""
 
+import shlex
 from dataclasses import replace
 
 import pytest
@@ -47,7 +48,7 @@ def test_a_run_is_bisected(command, tmp_path, epoch):
     assert "first divergence at step 0, layer 7 linear 784->64, tensor scores" in said
     (path,) = tmp_path.iterdir()
     assert f"capsule: {path}  (1x28x28 input, 52,040 weights, 1 step" in said
-    assert f"replay:  ./run invoke replay --capsule {path} --device flipped" in said
+    assert f"replay:  ./run invoke replay --capsule {shlex.quote(str(path))} --device flipped" in said
     case = read_case(path)
     assert replay(case, open_engine("flipped")).tensor == "scores"
     assert replay(case, open_engine("host")) is None
