@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from priot_hil.reference.errors import InputError
+
 Say = Callable[[str], None]
 
 
@@ -39,6 +41,10 @@ def by_product(what: str, folder: Path | str) -> Iterator[None]:
         yield
     except OSError as error:
         say_not_kept(what, folder, error)
+    except InputError as error:  # the sentence of one that could be a product too
+        if not isinstance(error.__cause__, OSError):
+            raise
+        say_not_kept(what, folder, error.__cause__)
 
 
 def say_not_kept(what: str, folder: Path | str, error: OSError) -> None:

@@ -2,7 +2,8 @@
 
 import re
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -42,18 +43,38 @@ def open_host(_: DeviceOptions = DEFAULT_OPTIONS) -> DeviceEngine:
 
 
 class FlashFile:
-    """A file that stands for the flash of a device in another process: what is written here, the device sees."""
+    """A file that stands for the flash of a device in another process: what is written here, the device sees.
+
+    Raises:
+        InputError: The temporary folder cannot be written.
+    """
 
     def __init__(self) -> None:
-        self._file = tempfile.NamedTemporaryFile(prefix="priot-flash-")  # noqa: SIM115 - it lives as long as the device
-        self._file.truncate(DATASET_FLASH_BYTES)
-        self.name = self._file.name
+        with _in_temporary_folder():
+            self._file = tempfile.NamedTemporaryFile(prefix="priot-flash-")  # noqa: SIM115 - it lives as long as the device
+            self._file.truncate(DATASET_FLASH_BYTES)
+            self.name = self._file.name
 
     def write(self, data: bytes) -> None:
-        """Put bytes at its beginning."""
-        self._file.seek(0)
-        self._file.write(data)
-        self._file.flush()
+        """Put bytes at its beginning.
+
+        Raises:
+            InputError: There is no room for them.
+        """
+        with _in_temporary_folder():
+            self._file.seek(0)
+            self._file.write(data)
+            self._file.flush()
+
+
+@contextmanager
+def _in_temporary_folder() -> Iterator[None]:
+    """A sentence for what goes wrong there."""
+    try:
+        yield
+    except OSError as error:
+        expected, do = "room for a device's flash", "make room, or name another folder in TMPDIR"
+        raise InputError.about("temporary folder", expected=expected, got=str(error), do=do) from error
 
 
 def open_process(_: DeviceOptions = DEFAULT_OPTIONS) -> DeviceEngine:

@@ -73,6 +73,7 @@ def new_file(stem: str, suffix: str) -> Path:
         OSError: The folder cannot be written.
     """
     folder = session_folder()
+    folder.mkdir(parents=True, exist_ok=True)  # where it was in vain just now, this says why
     stem = file_stem(stem.removeprefix("/dev/")) or "device"
     for number in itertools.count(1):
         path = folder / (f"{stem}{suffix}" if number == 1 else f"{stem}-{number}{suffix}")
