@@ -1,5 +1,6 @@
 """The names that `--device` takes, and what they open."""
 
+import os
 import re
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -30,7 +31,7 @@ from .transports.rp2040py import Line, Rp2040pyTransport
 if TYPE_CHECKING:
     from .torch_engine import TorchEngine
 
-PORT = re.compile(r"/.+|COM\d+|serial:.+|[a-z0-9]+://.+")
+PORT = re.compile(r"/.+|COM\d+|\\\\\.\\.+|serial:.+|[a-z0-9]+://.*")
 PORTS = "/dev/ttyACM0, COM3, serial:NUMBER, serial:*, a pyserial URL"
 DATASET_FLASH_BYTES = 0x1A0000  # a Pico's flash behind the program
 
@@ -249,7 +250,9 @@ def parse_devices(text: str) -> tuple[str, ...]:
     if unknown or not names:
         got = ", ".join(unknown) or "none"
         known = f"names out of {known_names()}, with commas"
-        raise InputError.about("device", expected=known, got=got, do="name one of them")
+        meant = [f"/dev/{name}" for name in unknown if os.path.exists(f"/dev/{name}")]
+        do = f"write {meant[0]}" if meant else "name one of them"
+        raise InputError.about("device", expected=known, got=got, do=do)
     return names
 
 

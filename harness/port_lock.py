@@ -14,6 +14,7 @@ from filelock import FileLock, Timeout
 from priot_hil.reference.errors import InputError
 
 from .byproducts import by_product
+from .discovery import no_port
 from .files import own_file_stem, replace_file
 from .sessions import session_folder
 
@@ -147,8 +148,13 @@ def command_line() -> str:
 
 
 def processes_with(path: str) -> list[str]:
-    """The other processes that have a port open, `name (pid 123)` each, where the platform tells; in vain elsewhere."""
+    """The other processes that have a port open, `name (pid 123)` each, where the platform tells; in vain elsewhere.
+
+    None for what is no port: every process has `/dev/null` open, which keeps nobody from anything.
+    """
     target = os.path.realpath(path)
+    if no_port(target) is not None:
+        return []
     found = []
     for process in PROCESSES.glob("[0-9]*"):
         if process.name == str(os.getpid()):
