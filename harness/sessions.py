@@ -53,17 +53,19 @@ def new_session() -> Path:
 
 
 def use_session(folder: Path | None) -> Path | None:
-    """Makes a folder this session's, a new one when asked for where it is None; returns the one before.
-
-    The one before stays held, for it is gone back to; one that is gone back from is let go.
-    """
+    """Makes a folder this session's, a new one when asked for where it is None; returns the one before; it lives on."""
     global _current
     earlier, _current = _current, folder
-    if earlier is not None and earlier != folder and (folder is None or folder in _locks):
-        _let_go(earlier)
-    elif folder is not None and folder.is_dir():
+    if folder is not None and folder.is_dir():
         _hold(folder)
     return earlier
+
+
+def end_session(earlier: Path | None) -> None:
+    """Ends this session, so that its folder may be removed one day, and goes back to the one before."""
+    if _current is not None and _current != earlier:
+        _let_go(_current)
+    use_session(earlier)
 
 
 def new_file(stem: str, suffix: str) -> Path:

@@ -12,7 +12,7 @@ from priot_hil.harness.capabilities import NAMES
 from priot_hil.harness.device_kinds import BAUD, DeviceOptions
 from priot_hil.harness.devices import known_names, parse_devices
 from priot_hil.harness.quarantine import Quarantine
-from priot_hil.harness.sessions import new_session, session_folder, use_session
+from priot_hil.harness.sessions import end_session, new_session, session_folder, use_session
 from priot_hil.reference.errors import InputError
 
 DEFAULT_DEVICE = "emulator"
@@ -67,7 +67,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     """Goes back to the session in which this one ran, as a test of pytest itself does."""
     if EARLIER_KEY in config.stash:
         folder, listener = config.stash[EARLIER_KEY]
-        use_session(folder)
+        end_session(folder)
         use_listener(listener)
 
 
