@@ -83,10 +83,8 @@ def download(url: str, part: Path) -> bytes:
 def _own(part: Path) -> Iterator[BinaryIO]:
     """The file that collects the bytes, open for appending, for one process or thread at a time."""
     while True:
-        try:
+        with _writing(part):
             file = part.open("ab", buffering=0)
-        except OSError as error:
-            raise _unwritable(part, error) from error
         with file:
             lock(file.fileno(), fcntl.LOCK_EX)
             # Whoever had it before has finished and removed it, in most cases; then this is no file any more.
@@ -103,12 +101,12 @@ def _append(url: str, file: BinaryIO) -> None:
         response = urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS)
     except urllib.error.HTTPError as error:
         if error.code == 416:  # The part is longer than the file: it cannot be its beginning.
-            file.truncate(0)
+            _empty(file)
         raise
     with response:
         if response.status != 206:
             have = 0
-            file.truncate(0)
+            _empty(file)
         expected = response.length
         came = 0
         while chunk := response.read(CHUNK):
@@ -119,16 +117,24 @@ def _append(url: str, file: BinaryIO) -> None:
             raise OSError(f"{have + came} of {have + expected} bytes came")
 
 
+def _empty(file: BinaryIO) -> None:
+    with _writing(Path(file.name)):
+        file.truncate(0)
+
+
 def _write(file: BinaryIO, chunk: bytes) -> None:
     """All of a chunk at the end of the file."""
     left = memoryview(chunk)
-    try:
+    with _writing(Path(file.name)):
         while left:
             left = left[file.write(left) :]
+
+
+@contextmanager
+def _writing(part: Path) -> Iterator[None]:
+    """A sentence for what goes wrong here, and not on the network."""
+    try:
+        yield
     except OSError as error:
-        raise _unwritable(Path(file.name), error) from error
-
-
-def _unwritable(part: Path, error: OSError) -> InputError:
-    do = "make room, or name another folder in PRIOT_DATA"
-    return InputError.about(f"{part}", expected="a file that can be written", got=str(error), do=do)
+        do = "make room, or name another folder in PRIOT_DATA"
+        raise InputError.about(f"{part}", expected="a file that can be written", got=str(error), do=do) from error

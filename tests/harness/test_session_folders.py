@@ -126,7 +126,7 @@ def test_a_session_that_lives_is_kept(base: Path, begin: Begin, start: Callable[
     for _ in range(10):
         begin()
     assert (folder / "quarantine" / "a.txt").read_text() == "a board"
-    assert len(named(base)) == 3
+    assert len(named(base)) == 1 + 3
     process.send_signal(signal.SIGKILL)
     process.wait()
     begin()
