@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from priot_hil.reference.errors import InputError
-
 from .files import write_aside
 
 
