@@ -1,5 +1,7 @@
 """Folders of sessions: one each, kept while the session lives, the oldest removed once they have ended."""
 
+import fcntl
+import os
 import shutil
 import signal
 import subprocess
@@ -10,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from priot_hil.harness import sessions
+from priot_hil.harness.locks import lock
 
 NAME = "2026-01-02T03-04-05"
 LIVE = """
@@ -189,6 +192,21 @@ def test_sessions_that_begin_at_once_do_not_disturb_each_other(
     for process in processes:
         process.communicate()
         assert process.returncode == 0
+
+
+def test_nobody_removes_a_session_before_it_is_marked(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between the moment when its folder is made and the one when it is held, others that look for old ones wait."""
+    hold, waiting = sessions._hold, []
+
+    def look(folder: Path) -> None:
+        descriptor = os.open(base, os.O_RDONLY)
+        waiting.append(not lock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB))
+        os.close(descriptor)
+        hold(folder)
+
+    monkeypatch.setattr(sessions, "_hold", look)
+    sessions.new_session()
+    assert waiting == [True]
 
 
 def test_a_long_name_is_cut(base: Path, begin: Begin) -> None:
