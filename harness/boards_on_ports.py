@@ -45,11 +45,13 @@ def open_port(name: str, options: DeviceOptions = DEFAULT_OPTIONS) -> DeviceEngi
         LinkLost: No board of this project answers, or it runs another build.
     """
     images = board_images()
-    link = Link(SerialTransport(name, options.baud), bytes_per_second=options.baud / 10)  # a start and a stop bit
+    transport = SerialTransport(name, options.baud)
+    path = transport.path
+    link = Link(transport, bytes_per_second=options.baud / 10)  # a start and a stop bit
     try:
         return DeviceEngine(LinkDevice(link, images, any_build=options.any_build), name)
     except LinkLost as lost:
-        if users := processes_with(name):
+        if path is not None and (users := processes_with(path)):
             lost.add_note(f"{name} is open in {', '.join(users)} too, which takes what the board says")
         raise
 

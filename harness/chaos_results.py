@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from priot_hil.reference.errors import InputError
+from .files import write_aside
 
 
 @dataclass(frozen=True)
@@ -100,11 +100,4 @@ def write_chunks(path: Path, campaign: Campaign, chunks: dict[int, Tally]) -> No
         "total": vars(total),
         "chunks": {index: vars(tally) for index, tally in sorted(chunks.items())},
     }
-    aside = path.with_suffix(".part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        aside.write_text(json.dumps(content) + "\n")
-        aside.replace(path)
-    except OSError as error:
-        do = "choose a folder that can be written and has room"
-        raise InputError.about(str(path), expected="a file that can be written", got=str(error), do=do) from error
+    write_aside(path, json.dumps(content) + "\n")

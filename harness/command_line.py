@@ -1,5 +1,6 @@
 """What every task does alike: a sentence and a status for whatever a user can put right, and no traceback."""
 
+import errno
 import functools
 from collections.abc import Callable
 from typing import Any
@@ -14,6 +15,7 @@ from .errors import CheckFailed, DeviceFault, EmulationStuck, KernelStatus, Link
 CHECK_FAILED = 1
 BAD_INPUT = 2
 INTERRUPTED = 130
+UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 
 
 def command(function: Callable[..., int | None]) -> Callable[..., None]:
@@ -31,6 +33,11 @@ def command(function: Callable[..., int | None]) -> Callable[..., None]:
         except (InputError, LinkLost, DeviceFault, EmulationStuck, KernelStatus) as error:
             notes = "".join(f"\n       {note}" for note in getattr(error, "__notes__", ()))
             raise Exit(f"error: {error}{notes}", BAD_INPUT) from error
+        except OSError as error:
+            if error.errno not in UNWRITABLE:
+                raise
+            place = f"{error.filename}: " if error.filename else ""
+            raise Exit(f"error: {place}{error.strerror}; make room, or let it be written.", BAD_INPUT) from error
         except KeyboardInterrupt:
             raise Exit("error: interrupted; give the same command again to go on.", INTERRUPTED) from None
         if status:

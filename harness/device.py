@@ -83,7 +83,12 @@ def refusal(name: str, command: CommandCode, status: int, payload: bytes) -> Ker
     number = "" if value == NO_DETAIL else f", value {value}"
     reason = f"{code_name(StatusCode, status)}{where}{number}"
     message = f"{name} refused {command.name.lower()}: {what} ({reason})"
-    return KernelStatus(message, status=status, layer=None if layer == NO_DETAIL else layer)
+    return KernelStatus(
+        message,
+        status=status,
+        layer=None if layer == NO_DETAIL else layer,
+        value=None if value == NO_DETAIL else value,
+    )
 
 
 def code_name(codes: type[IntEnum], code: int) -> str:

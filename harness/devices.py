@@ -1,8 +1,10 @@
 """The names that `--device` takes, and what they open."""
 
+import os
 import re
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -29,7 +31,7 @@ from .transports.rp2040py import Line, Rp2040pyTransport
 if TYPE_CHECKING:
     from .torch_engine import TorchEngine
 
-PORT = re.compile(r"/.+|COM\d+|serial:.+|[a-z0-9]+://.+")
+PORT = re.compile(r"/.+|COM\d+|\\\\\.\\.+|serial:.+|[a-z0-9]+://.*")
 PORTS = "/dev/ttyACM0, COM3, serial:NUMBER, serial:*, a pyserial URL"
 DATASET_FLASH_BYTES = 0x1A0000  # a Pico's flash behind the program
 
@@ -42,18 +44,38 @@ def open_host(_: DeviceOptions = DEFAULT_OPTIONS) -> DeviceEngine:
 
 
 class FlashFile:
-    """A file that stands for the flash of a device in another process: what is written here, the device sees."""
+    """A file that stands for the flash of a device in another process: what is written here, the device sees.
+
+    Raises:
+        InputError: The temporary folder cannot be written.
+    """
 
     def __init__(self) -> None:
-        self._file = tempfile.NamedTemporaryFile(prefix="priot-flash-")  # noqa: SIM115 - it lives as long as the device
-        self._file.truncate(DATASET_FLASH_BYTES)
-        self.name = self._file.name
+        with _in_temporary_folder():
+            self._file = tempfile.NamedTemporaryFile(prefix="priot-flash-")  # noqa: SIM115 - it lives as long as the device
+            self._file.truncate(DATASET_FLASH_BYTES)
+            self.name = self._file.name
 
     def write(self, data: bytes) -> None:
-        """Put bytes at its beginning."""
-        self._file.seek(0)
-        self._file.write(data)
-        self._file.flush()
+        """Put bytes at its beginning.
+
+        Raises:
+            InputError: There is no room for them.
+        """
+        with _in_temporary_folder():
+            self._file.seek(0)
+            self._file.write(data)
+            self._file.flush()
+
+
+@contextmanager
+def _in_temporary_folder() -> Iterator[None]:
+    """A sentence for what goes wrong there."""
+    try:
+        yield
+    except OSError as error:
+        expected, do = "room for a device's flash", "make room, or name another folder in TMPDIR"
+        raise InputError.about("temporary folder", expected=expected, got=str(error), do=do) from error
 
 
 def open_process(_: DeviceOptions = DEFAULT_OPTIONS) -> DeviceEngine:
@@ -228,7 +250,9 @@ def parse_devices(text: str) -> tuple[str, ...]:
     if unknown or not names:
         got = ", ".join(unknown) or "none"
         known = f"names out of {known_names()}, with commas"
-        raise InputError.about("device", expected=known, got=got, do="name one of them")
+        meant = [f"/dev/{name}" for name in unknown if os.path.exists(f"/dev/{name}")]
+        do = f"write {meant[0]}" if meant else "name one of them"
+        raise InputError.about("device", expected=known, got=got, do=do)
     return names
 
 

@@ -1,14 +1,24 @@
 """Serial ports that are there now, and the same board again after it has come back under another name."""
 
 import os
-from collections.abc import Sequence
+import stat
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from serial.tools import list_ports
 
 from priot_hil.reference.errors import InputError
 
 SERIAL = "serial:"
+SYSFS = Path("/sys/dev/char")  # where Linux tells of which kind a device is
+KINDS: tuple[tuple[Callable[[int], bool], str], ...] = (
+    (stat.S_ISDIR, "a folder"),
+    (stat.S_ISREG, "a file"),
+    (stat.S_ISFIFO, "a named pipe"),
+    (stat.S_ISSOCK, "a socket of this machine"),
+    (stat.S_ISBLK, "a block device"),
+)
 RASPBERRY_PI = 0x2E8A  # the Debug Probe, and a Pico with firmware of others
 OWN_USB = (0x1209, 0x0001)  # what firmware/boards/rp2040/usb_descriptors.c calls a Pico that runs it
 
@@ -93,6 +103,25 @@ def port_behind(device: str) -> Port | None:
     """What the system knows about a port by any path that leads to it; None where it does not list it."""
     path = os.path.realpath(device)
     return next((port for port in find_ports() if os.path.realpath(port.device) == path), None)
+
+
+def no_port(path: str) -> str | None:
+    """What lies under a path where that is no serial port; None where it may be one, or nothing is there.
+
+    Nothing is opened: some devices start at that.
+    """
+    try:
+        status = os.stat(path)
+    except (OSError, ValueError):
+        return None
+    kind = next((name for is_kind, name in KINDS if is_kind(status.st_mode)), None)
+    if kind is not None:
+        return kind
+    if os.path.basename(os.path.realpath(path)) == "ptmx":
+        return "what makes pseudo-terminals, and none itself"
+    subsystem = SYSFS / f"{os.major(status.st_rdev)}:{os.minor(status.st_rdev)}" / "subsystem"
+    is_terminal = not subsystem.exists() or subsystem.resolve().name == "tty"
+    return None if is_terminal else "a device that is no serial port"
 
 
 def where_now(known: Port) -> str | None:

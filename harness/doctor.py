@@ -22,6 +22,7 @@ from .firmware import PRESETS, build_id
 from .flashing import drive, tools
 from .flashing.running import ask_port
 from .paths import BUILD, ROOT
+from .port_causes import how_to_be_let_in
 from .port_lock import processes_with
 
 VERSION_SECONDS = 10.0
@@ -197,7 +198,7 @@ def _port(port: discovery.Port) -> Finding:
     """A board's port: whether it may be opened, is held, and what runs behind it."""
     what = f"{port.description}, serial number {port.serial_number or 'none'} at {port.location}"
     if not os.access(port.device, os.R_OK | os.W_OK):
-        return Finding(State.TROUBLE, port.device, f"{what}: no permission", _permission(Path(port.device)))
+        return Finding(State.TROUBLE, port.device, f"{what}: no permission", how_to_be_let_in(Path(port.device)))
     if users := processes_with(port.device):
         return Finding(State.TROUBLE, port.device, f"{what}: open in {', '.join(users)}", "end that, or wait for it")
     try:
@@ -216,14 +217,3 @@ def _port(port: discovery.Port) -> Finding:
 
 def _built() -> set[bytes]:
     return {build_id(path) for path in (BUILD / "firmware" / "rp2040").glob("priot-*.elf")}
-
-
-def _permission(device: Path) -> str:
-    """How to be let in: by the group that the device belongs to, where it has one."""
-    try:
-        group = device.group()
-    except (OSError, KeyError, NotImplementedError):
-        group = ""
-    if group in ("", "root"):
-        return "ask who administers this machine for access to it"
-    return f"`sudo usermod -aG {group} $USER`, then log in anew"

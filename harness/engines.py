@@ -18,6 +18,7 @@ from .description import describe_kernel, describe_run, pack_dataset
 from .device import Device
 from .errors import KernelStatus
 from .kernel_run import kernel_requests, kernel_result
+from .limits import broken_by_kernel, broken_by_run
 from .protocol import (
     DYNAMIC_SHIFT,
     CapabilityCode,
@@ -45,8 +46,6 @@ EPOCH_SAMPLES = 1024  # room for the order of an epoch; a longer one goes in par
 NOTHING: frozenset[str] = frozenset()
 PREDICTION = frozenset({"output"})
 TRAINING = frozenset({"output", "error"})
-# What a user can put right; every other status is a fault of the firmware or of this class.
-USER_STATUS = {StatusCode.TOO_LARGE, StatusCode.OVERFLOW, StatusCode.BAD_GEOMETRY}
 
 
 class DeviceEngine:
@@ -74,7 +73,7 @@ class DeviceEngine:
     def load(self, model: Model, method: Method, state: State) -> None:
         """See `Engine.load`."""
         check_run(model, method, state)
-        self._command_load(describe_run(model, method, state, EPOCH_SAMPLES))
+        self._command_load(describe_run(model, method, state, EPOCH_SAMPLES), broken_by_run(model.network, method.kind))
         self._model, self._method, self._initial = model, method, state
         self._samples = None
         self._trace = NOTHING
@@ -156,7 +155,7 @@ class DeviceEngine:
         check_kernel_case(case)
         model, self._model = self._model, None
         try:
-            self._command_load(describe_kernel(case))
+            self._command_load(describe_kernel(case), broken_by_kernel(case))
         except (InputError, KernelStatus):
             self._model = model  # refused, so the run is still there
             raise
@@ -233,14 +232,27 @@ class DeviceEngine:
             raise NotReady.about(f"data set on {self.name}", expected="a loaded one", got="none", do=do)
         return self._samples
 
-    def _command_load(self, description: bytes) -> None:
+    def _command_load(self, description: bytes, broken: str | None) -> None:
+        """Makes the device check a model and take it.
+
+        Args:
+            description: The model.
+            broken: The limit of devices that it breaks; None where its size in the arena alone may be too much.
+
+        Raises:
+            InputError: It is too large, which a user can put right.
+            KernelStatus: It is refused for another reason: a fault of the firmware or of this class.
+        """
         try:
             self.device.command(CommandCode.LOAD, description)
         except KernelStatus as status:
-            if status.status in USER_STATUS:
-                arena = "" if status.layer is not None else f"; the arena has {self.device.hello.arena_bytes} bytes"
-                raise InputError(f"{status}{arena}; make the network smaller.") from status
-            raise
+            if status.status != StatusCode.TOO_LARGE:
+                raise
+            arena = self.device.hello.arena_bytes
+            if broken is None and status.layer is None and status.value is not None and status.value > arena:
+                broken = f"the arena has {arena} bytes"
+            why = broken or "which of its limits that is, it does not say"
+            raise InputError(f"{status}; {why}; make the network smaller.") from status
 
     def _step(self, image: Int8Array, label: int, observe: bool) -> tuple[TrainStepResponse, list[TraceRecord]]:
         network = self._run()[0].network

@@ -59,10 +59,11 @@ class KernelStatus(Exception):
     Raised by the device for every status but OK. An ordinary ``Exception``: the request is at fault, or the firmware.
     """
 
-    def __init__(self, message: str, *, status: int = 0, layer: int | None = None):
+    def __init__(self, message: str, *, status: int = 0, layer: int | None = None, value: int | None = None):
         super().__init__(message)
         self.status = status
         self.layer = layer
+        self.value = value
 
 
 class EmulationStuck(TimeoutError):

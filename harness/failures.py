@@ -10,6 +10,7 @@ from hypothesis.errors import HypothesisException
 
 from priot_hil.reference.errors import InputError
 
+from .byproducts import by_product
 from .cases import Case, case_id, size_of, write_case
 from .divergence import Mismatch
 from .replay import AnyEngine, replay
@@ -59,7 +60,8 @@ def blaming(case: Case) -> Iterator[None]:
     smallest. A `LinkLost` carries nothing: it is no verdict.
     """
     if current.ahead is not None:
-        write_case(current.ahead, case)
+        with by_product("cases that are about to run", current.ahead.parent):
+            write_case(current.ahead, case)
     try:
         yield
     except HypothesisException:

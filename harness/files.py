@@ -1,10 +1,14 @@
 """Files that are either whole or not there."""
 
+import hashlib
 import os
+import re
 import tempfile
 from pathlib import Path
 
 from priot_hil.reference.errors import InputError
+
+STEM_LENGTH = 60  # characters of a file's name; file systems take 255 bytes
 
 
 def write_aside(path: Path, content: bytes | str) -> None:
@@ -17,6 +21,38 @@ def write_aside(path: Path, content: bytes | str) -> None:
     Raises:
         InputError: The folder cannot be written.
     """
+    try:
+        replace_file(path, content)
+    except OSError as error:
+        do = "choose a folder that can be written and has room"
+        raise InputError.about(f"{path}", expected="a file that can be written", got=str(error), do=do) from error
+
+
+def require_writable(folder: Path) -> None:
+    """Refuse a folder that cannot take results, before the work that they would come of.
+
+    Args:
+        folder: Made where it is missing.
+
+    Raises:
+        InputError: It cannot be made, or takes no file of a byte.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(b"\0")
+            file.flush()
+    except OSError as error:
+        do = "name another one with --out, or make room there"
+        raise InputError.about(f"{folder}", expected="a folder that takes results", got=str(error), do=do) from error
+
+
+def replace_file(path: Path, content: bytes | str) -> None:
+    """The same for what is no more than a by-product.
+
+    Raises:
+        OSError: The folder cannot be written; the file is as it was.
+    """
     data = content.encode() if isinstance(content, str) else content
     aside = ""
     try:
@@ -26,9 +62,17 @@ def write_aside(path: Path, content: bytes | str) -> None:
             file.write(data)
         Path(aside).chmod(0o644)
         Path(aside).replace(path)
-    except OSError as error:
-        do = "choose a folder that can be written and has room"
-        raise InputError.about(f"{path}", expected="a file that can be written", got=str(error), do=do) from error
     finally:
         if aside:
             Path(aside).unlink(missing_ok=True)
+
+
+def file_stem(name: str) -> str:
+    """A name, of a port perhaps, as the beginning of a file's name; two names may give the same one."""
+    return re.sub(r"[^A-Za-z0-9.]+", "-", name)[:STEM_LENGTH].strip("-.")
+
+
+def own_file_stem(name: str) -> str:
+    """The same, but another one for each name."""
+    stem = file_stem(name)
+    return stem if stem == name else f"{stem}-{hashlib.sha256(name.encode()).hexdigest()[:8]}".lstrip("-")

@@ -1,6 +1,5 @@
 """Builds the firmware and says what came out: images for the RP2040, library and process for this machine."""
 
-import fcntl
 import importlib.metadata
 import json
 import os
@@ -10,8 +9,6 @@ import subprocess
 import sys
 import tomllib
 from bisect import bisect_right
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args, overload
@@ -21,7 +18,9 @@ from elftools.elf.sections import NoteSection, SymbolTableSection
 
 from priot_hil.reference.errors import InputError
 
+from . import firmware_folder
 from .clang import require_counting_clang, require_fuzzing_clang
+from .files import write_aside
 from .paths import ROOT
 
 BoardPreset = Literal["rp2040", "rp2040-gcc"]
@@ -103,7 +102,8 @@ def build(preset: str, root: Path = ROOT, target: str = ALL) -> Firmware: ...
 def build(preset: str, root: Path = ROOT, target: str = ALL) -> Firmware:
     """Bring a build up to date.
 
-    Quiet unless it fails or has to start from nothing. Safe to call from several processes: they take turns.
+    Quiet unless it fails or has to start from nothing. Safe to call from several processes: they take turns. Where the
+    build's folder cannot be written, a build that is up to date is taken as it is.
 
     Args:
         preset: "rp2040" (pinned compiler), "rp2040-gcc", "host", "host-sanitized", "host-coverage", "fuzz" or
@@ -122,12 +122,17 @@ def build(preset: str, root: Path = ROOT, target: str = ALL) -> Firmware:
         raise InputError.about("preset", expected=" or ".join(PRESETS), got=repr(preset), do="name one of these")
     _require_compiler(preset)
     folder = root / "build" / "firmware" / preset
-    with _lock(folder.with_name(preset + ".lock")):
-        _configure(preset, root, folder)
-        _run([*_cmake(), "--build", "--preset", preset, "--target", target], root, f"the build of preset {preset}")
-        if preset in get_args(FuzzPreset):
-            return _fuzz(preset, folder)
-        return _board(preset, folder) if preset in get_args(BoardPreset) else _host(preset, folder)
+    with firmware_folder.turn(folder) as cannot:
+        arguments = _configuring(preset)
+        configuration = _configuration(root, arguments)
+        state = firmware_folder.state_of(root / "firmware", configuration)
+        if cannot is not None:
+            firmware_folder.require_built(folder, state, cannot, f"./run invoke build --preset {preset}")
+            return _finished(preset, folder)
+        _configure(preset, root, folder, arguments, configuration)
+        with firmware_folder.building(folder, state, is_whole=target == ALL):
+            _run([*_cmake(), "--build", "--preset", preset, "--target", target], root, f"the build of preset {preset}")
+        return _finished(preset, folder)
 
 
 def describe(firmware: Firmware) -> str:
@@ -208,6 +213,21 @@ def symbol_table(elf: ELFFile) -> SymbolTableSection:
     if not isinstance(table, SymbolTableSection):
         raise InputError.about("image", expected="a symbol table", got="none", do="link it without stripping")
     return table
+
+
+def _finished(preset: str, folder: Path) -> Firmware:
+    """What was built.
+
+    Raises:
+        BuildError: A part of it is missing.
+    """
+    try:
+        if preset in get_args(FuzzPreset):
+            return _fuzz(preset, folder)
+        return _board(preset, folder) if preset in get_args(BoardPreset) else _host(preset, folder)
+    except FileNotFoundError as error:
+        do = f"remove {folder}, then build again"
+        raise BuildError.about(f"{error.filename}", expected="a file of the build", got="none", do=do) from error
 
 
 def _board(preset: str, folder: Path) -> BoardFirmware:
@@ -300,8 +320,8 @@ def _cmake() -> list[str]:
     return [sys.executable, "-m", "cmake"]
 
 
-def _configure(preset: str, root: Path, folder: Path) -> None:
-    """Configure from nothing when the way to configure changed: another Python, another checkout, another version."""
+def _configuring(preset: str) -> list[str]:
+    """The command that configures a build."""
     import ninja
 
     arguments = [
@@ -315,19 +335,26 @@ def _configure(preset: str, root: Path, folder: Path) -> None:
         arguments.append(f"-DCMAKE_C_COMPILER={require_fuzzing_clang(preset)}")
     elif preset == "host-coverage":
         arguments.append(f"-DCMAKE_C_COMPILER={require_counting_clang()}")
+    return arguments
+
+
+def _configuration(root: Path, arguments: list[str]) -> str:
+    """All that decides how a build is configured."""
     versions = {name: importlib.metadata.version(name) for name in ("cmake", "ninja", "ziglang")}
     firmware = root / "firmware"
     settings = [path.read_text() for path in (firmware / "CMakePresets.json", *sorted(firmware.glob("cmake/*")))]
-    wanted = json.dumps([str(root), arguments, versions, settings])
+    return json.dumps([str(root), arguments, versions, settings])
+
+
+def _configure(preset: str, root: Path, folder: Path, arguments: list[str], configuration: str) -> None:
+    """Configure from nothing when the way to configure changed: another Python, another checkout, another version."""
     stamp = folder / "configured.json"
-    if stamp.exists() and stamp.read_text() == wanted:
+    if stamp.exists() and stamp.read_text() == configuration:
         return
     print(f"building the firmware, preset {preset}, for the first time: up to a minute", file=sys.stderr, flush=True)
     shutil.rmtree(folder, ignore_errors=True)
     _run(arguments, root, f"the configuration of preset {preset}")
-    aside = stamp.with_suffix(".part")
-    aside.write_text(wanted)
-    aside.replace(stamp)
+    write_aside(stamp, configuration)
 
 
 def _run(arguments: list[str], root: Path, what: str) -> None:
@@ -335,11 +362,3 @@ def _run(arguments: list[str], root: Path, what: str) -> None:
     if result.returncode:
         tail = "\n".join((result.stdout + result.stderr).splitlines()[-TAIL_LINES:])
         raise BuildError(f"{what} failed with status {result.returncode}; its last lines say why:\n{tail}")
-
-
-@contextmanager
-def _lock(path: Path) -> Iterator[None]:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield

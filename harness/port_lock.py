@@ -1,8 +1,8 @@
 """One process for one port: a lock that says who holds it."""
 
+import contextlib
 import json
 import os
-import re
 import sys
 import tempfile
 import time
@@ -13,9 +13,12 @@ from filelock import FileLock, Timeout
 
 from priot_hil.reference.errors import InputError
 
-from .files import write_aside
+from .byproducts import by_product
+from .discovery import no_port
+from .files import own_file_stem, replace_file
 from .sessions import session_folder
 
+RUNTIME = "the user's runtime folder"
 PROCESSES = Path("/proc")  # where Linux tells which process has which file open
 
 
@@ -54,6 +57,7 @@ def runtime_folder() -> Path:
 
     Raises:
         InputError: It belongs to another user, who could then say who holds what.
+        OSError: It cannot be made.
     """
     base = os.environ.get("XDG_RUNTIME_DIR", "")
     if not os.path.isdir(base) or not os.access(base, os.W_OK):
@@ -78,19 +82,44 @@ class PortLock:
 
     def __init__(self, name: str, identity: str) -> None:
         self._name = name
-        stem = re.sub(r"[^A-Za-z0-9.]+", "-", identity).strip("-")
-        folder = runtime_folder()
-        self._lock = FileLock(folder / f"{stem}.lock", timeout=0, thread_local=False)
-        self._holder = folder / f"{stem}.holder"
+        self._stem = own_file_stem(identity)
+        self._lock: FileLock | None = None
+        self._holder: Path | None = None
 
     def acquire(self) -> None:
         """Takes the port, or says at once that it cannot.
 
+        Where no lock can be kept, that is said; the system may still refuse a port that is open elsewhere.
+
         Raises:
             PortBusy: Another holds it.
         """
+        with by_product("locks of ports, and who holds them,", RUNTIME):
+            folder = runtime_folder()
+            self._holder = folder / f"{self._stem}.holder"
+            self._lock = self._taken(folder / f"{self._stem}.lock")
+            self._holder.unlink(missing_ok=True)  # of one that was killed
+            mine = Holder(os.getpid(), command_line(), time.strftime("%H:%M:%S"), str(session_folder()))
+            replace_file(self._holder, json.dumps(asdict(mine)))
+
+    def release(self) -> None:
+        """Lets go of the port; may be called twice."""
+        lock, self._lock = self._lock, None
+        if lock is not None and self._holder is not None:
+            with contextlib.suppress(OSError):
+                self._holder.unlink(missing_ok=True)
+            lock.release()
+
+    def _taken(self, path: Path) -> FileLock:
+        """The lock, taken.
+
+        Raises:
+            PortBusy: Another process has it.
+            OSError: Its file cannot be written, or the file system has no locks.
+        """
+        lock = FileLock(path, timeout=0, thread_local=False)
         try:
-            self._lock.acquire()
+            lock.acquire()
         except Timeout:
             holder = self.holder()
             got = f"one held by {holder or 'a process that has not said its name'}"
@@ -98,19 +127,14 @@ class PortLock:
             busy = PortBusy.about(self._name, expected="a port that is free", got=got, do=do)
             busy.holder = holder
             raise busy from None
-        mine = Holder(os.getpid(), command_line(), time.strftime("%H:%M:%S"), str(session_folder()))
-        write_aside(self._holder, json.dumps(asdict(mine)))
-
-    def release(self) -> None:
-        """Lets go of the port; may be called twice."""
-        if self._lock.is_locked:
-            self._holder.unlink(missing_ok=True)
-            self._lock.release()
+        except NotImplementedError as error:
+            raise OSError(str(error)) from error
+        return lock
 
     def holder(self) -> Holder | None:
         """Who took the port last; None where nobody has since it was let go."""
         try:
-            return Holder(**json.loads(self._holder.read_text()))
+            return None if self._holder is None else Holder(**json.loads(self._holder.read_text()))
         except (OSError, ValueError, TypeError):
             return None
 
@@ -124,8 +148,13 @@ def command_line() -> str:
 
 
 def processes_with(path: str) -> list[str]:
-    """The other processes that have a port open, `name (pid 123)` each, where the platform tells; in vain elsewhere."""
+    """The other processes that have a port open, `name (pid 123)` each, where the platform tells; in vain elsewhere.
+
+    None for what is no port: every process has `/dev/null` open, which keeps nobody from anything.
+    """
     target = os.path.realpath(path)
+    if no_port(target) is not None:
+        return []
     found = []
     for process in PROCESSES.glob("[0-9]*"):
         if process.name == str(os.getpid()):

@@ -1,10 +1,10 @@
 """Boards that failed as infrastructure: given up for the rest of a session, with the cause, by all its workers."""
 
-import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from .files import write_aside
+from .byproducts import by_product
+from .files import own_file_stem, replace_file
 
 
 @dataclass(frozen=True)
@@ -16,17 +16,23 @@ class Quarantine:
     """
 
     folder: Path
+    _own: dict[str, str] = field(default_factory=dict, compare=False)  # what this process has given up, in any case
 
     def add(self, board: str, cause: str) -> None:
         """Gives a board up; the first cause stays."""
-        path = self.folder / f"{re.sub('[^A-Za-z0-9]+', '-', board).strip('-')}.txt"
-        if not path.exists():
-            write_aside(path, f"{board}\n{cause}\n")
+        if board in self.causes():
+            return
+        self._own[board] = cause
+        with by_product("boards that were given up", self.folder):
+            replace_file(self.folder / f"{own_file_stem(board)}.txt", f"{board}\n{cause}\n")
 
     def causes(self) -> dict[str, str]:
         """Why each board was given up."""
-        found = {}
+        found = dict(self._own)
         for path in sorted(self.folder.glob("*.txt")):
-            board, _, cause = path.read_text().partition("\n")
+            try:
+                board, _, cause = path.read_text(errors="replace").partition("\n")
+            except OSError:  # removed at this very moment
+                continue
             found[board] = cause.strip()
         return found

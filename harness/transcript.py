@@ -14,10 +14,11 @@ from typing import Literal
 
 from priot_hil.reference.errors import InputError
 
-from .files import write_aside
+from .byproducts import reason, say_not_kept
+from .files import replace_file
 from .frames import ENCODED_LIMIT, Received, decode_frame
 from .protocol import CommandCode, KindCode, StatusCode
-from .sessions import new_file
+from .sessions import new_file, session_folder
 
 Direction = Literal[">", "<"]
 Entry = tuple[float, Direction, bytes]  # seconds, way, bytes
@@ -43,7 +44,8 @@ class Transcript:
         self._head: list[Entry] = []
         self._entries: deque[Entry] = deque(maxlen=KEPT_ENTRIES)
         self._path: Path | None = None
-        self._written: float | None = None
+        self._tried: float | None = None
+        self._why_not: str | None = None
 
     def sent(self, data: bytes) -> None:
         """Keeps bytes that the host is about to write."""
@@ -59,19 +61,40 @@ class Transcript:
 
     def name_in(self, error: BaseException) -> None:
         """Writes the transcript and names its file in a note of the error, once."""
-        if self._written is None or time.monotonic() - self._written > REWRITE_SECONDS:
+        if self._tried is None or time.monotonic() - self._tried > REWRITE_SECONDS:
             self.write()
-        note = f"transcript: {self._path}"
+        note = f"transcript: {self.place}"
         if note not in getattr(error, "__notes__", ()):
             error.add_note(note)
 
-    def write(self) -> Path:
-        """Writes all that is kept to the transcript's file in this session's folder, and returns its path."""
-        if self._path is None:
-            self._path = new_file(self.name, ".log")
-        write_aside(self._path, "".join(line + "\n" for line in self._lines()))
-        self._written = time.monotonic()
-        return self._path
+    def write(self) -> Path | None:
+        """Writes all that is kept to the transcript's file in this session's folder.
+
+        Returns:
+            Its path; None where it could not be written, which is said once for all transcripts.
+        """
+        self._tried = time.monotonic()
+        try:
+            path = self._path or new_file(self.name, ".log")
+            try:
+                replace_file(path, "".join(line + "\n" for line in self._lines()))
+            except OSError:
+                if self._path is None:
+                    path.unlink(missing_ok=True)  # it is still empty
+                raise
+        except OSError as error:
+            self._why_not = reason(error)
+            say_not_kept("transcripts", session_folder().parent, error)
+            return None
+        self._path, self._why_not = path, None
+        return path
+
+    @property
+    def place(self) -> str:
+        """Where the transcript is, for people, or why there is none."""
+        if self._why_not is None:
+            return str(self._path)
+        return f"none ({self._why_not})" if self._path is None else f"{self._path}, without its end ({self._why_not})"
 
     def _lines(self) -> Iterator[str]:
         begun = time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(self._begun))

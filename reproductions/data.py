@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from priot_hil.harness.files import write_aside
+from priot_hil.harness.locks import alone_in
 from priot_hil.reference.checks import Int8Array
 from priot_hil.reference.errors import InputError
 from priot_hil.reference.streams import stream
@@ -164,7 +165,8 @@ def load_images(
 ) -> ImageSet:
     """Load a set from the cache, or fetch it from the first source that serves it.
 
-    What is in the cache is verified each time, so that a damaged file is fetched anew.
+    What is in the cache is verified each time, so that a damaged file is fetched anew. Of several processes that find
+    none, one fetches it, and the others wait.
 
     Args:
         title: What to call the set in messages.
@@ -184,34 +186,42 @@ def load_images(
     cached = folder / file
     if (kept := _read_cache(cached, title, sums, say)) is not None:
         return ImageSet(**kept)
-    make_folder(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with alone_in(folder, lambda: say(f"{title}: waiting for another process that fetches into {folder}")):
+            # Another process may have fetched it since.
+            kept = _read_cache(cached, title, sums, _quiet) or _fetch(title, cached, sources, sums, say)
+            return ImageSet(**kept)
+    except OSError as error:
+        do = "make room, or name another folder in PRIOT_DATA"
+        expected = "a folder that can be written"
+        raise InputError.about(f"data folder {folder}", expected=expected, got=str(error), do=do) from error
+
+
+def _fetch(
+    title: str, cached: Path, sources: Sequence[Source], sums: Mapping[str, str], say: Callable[[str], None]
+) -> Arrays:
+    """The arrays from the first source that serves, kept.
+
+    Raises:
+        InputError: None serves, or they cannot be kept.
+    """
     reasons = []
     for source in sources:
         try:
-            arrays = verified(source.fetch(folder), sums)
+            arrays = verified(source.fetch(cached.parent), sums)
         except SourceFailed as error:
             reasons.append(f"{source.name} ({error})")
             continue
         write_aside(cached, pack(arrays))
         failed = f"; before it failed {'; '.join(reasons)}" if reasons else ""
         say(f"{title}: fetched from {source.name}, kept in {cached}{failed}")
-        return ImageSet(**arrays)
-    do = f"connect to a network once, or copy {file} from another machine into a folder and name it in PRIOT_DATA"
+        return arrays
+    do = (
+        f"connect to a network once, or copy {cached.name} from another machine into a folder and name it in PRIOT_DATA"
+    )
     tried = f"nothing there, and none of {len(reasons)} sources served: {'; '.join(reasons)}"
     raise InputError.about(f"{title} in {cached}", expected="the data", got=tried, do=do)
-
-
-def make_folder(folder: Path) -> None:
-    """Make the cache folder.
-
-    Raises:
-        InputError: It cannot be made.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        do = "name another folder in PRIOT_DATA"
-        raise InputError.about(f"data folder {folder}", expected="a folder", got=str(error), do=do) from error
 
 
 def verified(arrays: Arrays, sums: Mapping[str, str]) -> Arrays:
@@ -231,6 +241,10 @@ def verified(arrays: Arrays, sums: Mapping[str, str]) -> Arrays:
         if sha256(arrays[name].tobytes()) != expected:
             raise SourceFailed(f"{name} is not the official array, its sha256 differs")
     return arrays
+
+
+def _quiet(_: str) -> None:
+    """A damaged cache has been spoken of."""
 
 
 def _read_cache(path: Path, title: str, sums: Mapping[str, str], say: Callable[[str], None]) -> Arrays | None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from priot_hil.harness.devices import find_device, known_names
-from priot_hil.harness.files import write_aside
+from priot_hil.harness.files import require_writable, write_aside
 from priot_hil.reference.errors import InputError
 
 from . import reports
@@ -63,8 +63,9 @@ def reproduce(
         The records in the table's order.
 
     Raises:
-        InputError: No such table or device, or a bad file of published accuracies; or the data, a checkpoint or a kept
-            run is not to be had or damaged; or the scheduler has no workers that can be used.
+        InputError: No such table or device, a bad file of published accuracies, or a folder that takes no results; or
+            the data, a checkpoint or a kept run is not to be had or damaged; or the scheduler has no workers that can
+            be used.
         EnginesDiffer: Two engines disagree.
         KeyboardInterrupt: Ctrl-C; what was done is kept and reported first.
     """
@@ -75,10 +76,11 @@ def reproduce(
     check_device(device)
     letter = None if published is None else read_published(published, experiment)
     console = console or default_console()
+    out = RESULTS / table if out is None else out
+    require_writable(out)
     loader = material_loader(experiment, console)
     partner = None if experiment.study else board if device == usual else usual
     runs = plan(experiment, device, partner, loader.sums, code_fingerprint())
-    out = RESULTS / table if out is None else out
     made = Reproduction(experiment, runs, loader, out, device, usual, jobs or cores(), console, letter, scheduler)
     return made.perform()
 

@@ -23,20 +23,20 @@ typedef enum {
 typedef enum {
     PRIOT_STATUS_OK = 0, /* done */
     PRIOT_STATUS_BAD_FRAME = 1, /* the frame's CRC, version, kind or length is wrong; nothing was run, send it again */
-    PRIOT_STATUS_UNKNOWN_COMMAND = 2, /* no such command */
+    PRIOT_STATUS_UNKNOWN_COMMAND = 2, /* no such command, or none that this device can do */
     PRIOT_STATUS_BAD_LENGTH = 3, /* the payload is shorter or longer than the command takes */
-    PRIOT_STATUS_NOT_LOADED = 4, /* no model is loaded, or it is not started */
-    PRIOT_STATUS_BAD_MODEL = 5, /* the model's description contradicts itself */
-    PRIOT_STATUS_BAD_GEOMETRY = 6, /* a layer does not fit the shape that reaches it */
+    PRIOT_STATUS_NOT_LOADED = 4, /* no model in the state or mode that the command is for: loaded, started or not yet */
+    PRIOT_STATUS_BAD_MODEL = 5, /* a number in the model's description is outside its range, or contradicts another one */
+    PRIOT_STATUS_BAD_GEOMETRY = 6, /* a layer whose sizes are not legal or do not fit, or a count of classes outside 2 to 1024 */
     PRIOT_STATUS_OVERFLOW = 7, /* a 32-bit accumulator of this layer could overflow */
-    PRIOT_STATUS_TOO_LARGE = 8, /* the model needs more than the arena, or more layers than the device holds */
+    PRIOT_STATUS_TOO_LARGE = 8, /* the model breaks a limit of the device: arena, layers, or the size of one of them */
     PRIOT_STATUS_BAD_TENSOR = 9, /* no such tensor in this model, or it may not be written now */
-    PRIOT_STATUS_BAD_RANGE = 10, /* offset and count leave the tensor, or the room for a transfer set */
-    PRIOT_STATUS_BAD_VALUE = 11, /* -128, or a number outside its range */
-    PRIOT_STATUS_NO_DATASET = 12, /* no transfer set lies in flash, it is damaged, or it does not fit the model */
+    PRIOT_STATUS_BAD_RANGE = 10, /* what is named leaves the tensor, the stage, the answer or the room for a transfer set */
+    PRIOT_STATUS_BAD_VALUE = 11, /* a number that may not stand there: -128, outside its range, out of order or no multiple */
+    PRIOT_STATUS_NO_DATASET = 12, /* no transfer set of this model is known: none in flash, a damaged one, or nobody looked */
     PRIOT_STATUS_STALE_SESSION = 13, /* the request is of another session than the last HELLO's; nothing was run */
     PRIOT_STATUS_OUT_OF_SEQUENCE = 14, /* the request is neither the next one nor the last one again; nothing was run */
-    PRIOT_STATUS_BAD_FLASH = 15, /* the flash does not hold what was put there, from byte `value` on */
+    PRIOT_STATUS_BAD_FLASH = 15, /* the flash does not hold what was put there, or is not erased, from byte `value` on */
     PRIOT_STATUS_BUSY = 16, /* a detached run is at work: only hello, progress, stop and reset are taken; nothing was run */
 } priot_status;
 

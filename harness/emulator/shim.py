@@ -1,13 +1,17 @@
 """The compiled half of the emulator: built once for a state of its sources, and called through ctypes."""
 
 import ctypes
+import errno
 import functools
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
 import sysconfig
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
 from typing import Final
@@ -15,12 +19,15 @@ from typing import Final
 import unicorn
 from unicorn.unicorn_py3.unicorn import uclib
 
+from priot_hil.harness.byproducts import reason, say_not_kept
 from priot_hil.harness.paths import BUILD, ROOT
+from priot_hil.reference.errors import InputError
 
 SOURCES: Final = ROOT / "harness" / "emulator" / "shim"
 CACHE: Final = BUILD / "emulator"
 REGISTERS: Final = (*(f"r{i}" for i in range(13)), "sp", "lr", "pc", "xpsr", "primask", "control")
 UNMODELLED_KEPT: Final = 64
+LIBRARY_BYTES: Final = 1 << 22  # of room that compiling takes; with less, a failure is taken for a full disk
 
 # The order of UNICORN_FUNCTIONS in machine.h.
 _UNICORN_FUNCTIONS: Final = (
@@ -85,8 +92,9 @@ def load() -> ctypes.CDLL:
 
     Raises:
         RuntimeError: the compiler refused, with what it said.
+        InputError: There is no room to compile it, in the checkout or in the temporary folder.
     """
-    library = ctypes.CDLL(str(_build()))
+    library = _built()
     machine, size, count_out = ctypes.c_void_p, ctypes.c_size_t, ctypes.POINTER(ctypes.c_void_p)
     signatures: dict[str, tuple[type | None, tuple[type, ...]]] = {
         "machine_open": (
@@ -128,46 +136,82 @@ def unicorn_functions() -> ctypes.Array[ctypes.c_void_p]:
     return (ctypes.c_void_p * len(addresses))(*addresses)
 
 
-def _build() -> Path:
+def _built() -> ctypes.CDLL:
+    """The library of this state of the sources; where it cannot be kept, it is compiled for this process alone."""
     sources = sorted(SOURCES.glob("*.[ch]"))
     key = hashlib.sha256()
     versions = [f"{name} {metadata.version(name)}" for name in ("ziglang", "unicorn")]
     key.update(repr([*versions, sysconfig.get_platform()]).encode())
     for source in sources:
         key.update(source.name.encode() + b"\0" + source.read_bytes() + b"\0")
-    library = CACHE / f"shim-{key.hexdigest()[:16]}{'.dylib' if sys.platform == 'darwin' else '.so'}"
+    name = f"shim-{key.hexdigest()[:16]}{'.dylib' if sys.platform == 'darwin' else '.so'}"
+    units = [source for source in sources if source.suffix == ".c"]
+    library = CACHE / name
     if not library.exists():
-        _compile([source for source in sources if source.suffix == ".c"], library)
-    return library
+        try:
+            with _scratch(CACHE) as scratch:
+                os.replace(_compile(units, scratch / name, CACHE / "zig"), library)
+        except OSError as error:
+            say_not_kept("compiled parts of the emulator", CACHE, error)
+            return _compiled_aside(units, name)
+    return ctypes.CDLL(str(library))
 
 
-def _compile(sources: list[Path], library: Path) -> None:
-    library.parent.mkdir(parents=True, exist_ok=True)
+@contextmanager
+def _scratch(folder: Path | None) -> Iterator[Path]:
+    """A folder for the time of the block, below one that is made; below the temporary folder where it is None."""
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder, prefix="shim-") as scratch:
+        yield Path(scratch)
+
+
+def _compiled_aside(units: list[Path], name: str) -> ctypes.CDLL:
+    """The library out of the temporary folder, where nothing of it stays: once loaded, it needs no file.
+
+    Raises:
+        InputError: That cannot be written either.
+    """
+    try:
+        with _scratch(None) as scratch:
+            return ctypes.CDLL(str(_compile(units, scratch / name, scratch / "zig")))
+    except OSError as error:
+        expected, do = "room to compile the emulator", "make room, or name another folder in TMPDIR"
+        raise InputError.about("temporary folder", expected=expected, got=reason(error), do=do) from error
+
+
+def _compile(units: list[Path], library: Path, cache: Path) -> Path:
+    """Compiles the library.
+
+    Raises:
+        OSError: There is no room.
+        RuntimeError: The compiler refused, with what it said.
+    """
     headers = Path(unicorn.__file__).parent / "include"
-    with tempfile.TemporaryDirectory(dir=library.parent, prefix="shim-") as scratch:
-        aside = Path(scratch) / library.name
-        # The baseline of the host's architecture: zig takes the native CPU otherwise, and a cache may be shared.
-        command = [
-            *(
-                sys.executable,
-                "-m",
-                "ziglang",
-                "cc",
-                "-shared",
-                "-fPIC",
-                "-std=c11",
-                "-O2",
-                "-fomit-frame-pointer",
-                "-mcpu=baseline",
-            ),
-            *("-Wall", "-Wextra", "-Werror", "-isystem", str(headers), "-o", str(aside)),
-            *map(str, sources),
-        ]
-        zig = dict.fromkeys(("ZIG_GLOBAL_CACHE_DIR", "ZIG_LOCAL_CACHE_DIR"), str(BUILD / "emulator" / "zig"))
-        done = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ | zig)
-        if done.returncode or not aside.exists():
-            raise RuntimeError(
-                f"the emulator's shim cannot be compiled: {' '.join(command)} ended with {done.returncode}; "
-                f"reinstall the pinned ziglang and unicorn.\n{done.stderr.strip()}"
-            )
-        os.replace(aside, library)
+    # The baseline of the host's architecture: zig takes the native CPU otherwise, and a cache may be shared.
+    command = [
+        *(
+            sys.executable,
+            "-m",
+            "ziglang",
+            "cc",
+            "-shared",
+            "-fPIC",
+            "-std=c11",
+            "-O2",
+            "-fomit-frame-pointer",
+            "-mcpu=baseline",
+        ),
+        *("-Wall", "-Wextra", "-Werror", "-isystem", str(headers), "-o", str(library)),
+        *map(str, units),
+    ]
+    zig = dict.fromkeys(("ZIG_GLOBAL_CACHE_DIR", "ZIG_LOCAL_CACHE_DIR"), str(cache))
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ | zig)
+    if done.returncode or not library.exists():
+        if shutil.disk_usage(library.parent).free < LIBRARY_BYTES:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        raise RuntimeError(
+            f"the emulator's shim cannot be compiled: {' '.join(command)} ended with {done.returncode}; "
+            f"reinstall the pinned ziglang and unicorn.\n{done.stderr.strip()}"
+        )
+    return library

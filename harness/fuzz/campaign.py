@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, get_args
 
+from priot_hil.harness.files import write_aside
 from priot_hil.harness.firmware import FuzzFirmware, FuzzPreset, build
 from priot_hil.harness.paths import BUILD, ROOT
 from priot_hil.reference.errors import InputError
@@ -142,10 +143,7 @@ def minimise(path: Path, find: Path, seconds: int) -> bytes:
 def keep(target: str, data: bytes, folder: Path = FINDS) -> Path:
     """Keeps a find where the tests replay it; the folder says which target it is of."""
     path = folder / target / (hashlib.sha1(data, usedforsecurity=False).hexdigest()[:12] + ".bin")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_suffix(".part")
-    aside.write_bytes(data)
-    aside.replace(path)
+    write_aside(path, data)
     return path
 
 

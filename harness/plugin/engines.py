@@ -140,7 +140,8 @@ def pytest_runtest_makereport(
     if call.when == "setup":
         report.user_properties = item.user_properties = [*item.user_properties, *described(station.engine)]
     if report.failed and isinstance(device := getattr(station.engine, "device", None), LinkDevice):
-        report.sections.append(("device", f"{station.engine.name}, transcript: {device.link.transcript.write()}"))
+        device.link.transcript.write()
+        report.sections.append(("device", f"{station.engine.name}, transcript: {device.link.transcript.place}"))
     if call.excinfo is not None and call.excinfo.errisinstance(LinkLost):
         cause = one_line(call.excinfo.value)
         report.sections.append(("infrastructure", f"no verdict, the device was lost: {cause}"))

@@ -1,5 +1,6 @@
 """A failing test's cases, kept as capsules and named in its message."""
 
+import contextlib
 import os
 from collections.abc import Generator
 from pathlib import Path
@@ -53,7 +54,8 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     """Takes away what was written ahead, since this process has survived it; goes back to the session around this."""
     if EARLIER_KEY in config.stash:
         if current.ahead is not None:
-            current.ahead.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # nothing was to be written there either
+                current.ahead.unlink(missing_ok=True)
         current.folder, current.ahead = config.stash[EARLIER_KEY]
 
 

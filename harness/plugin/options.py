@@ -7,17 +7,19 @@ from typing import Any
 
 import pytest
 
+from priot_hil.harness.byproducts import Say, use_listener
 from priot_hil.harness.capabilities import NAMES
 from priot_hil.harness.device_kinds import BAUD, DeviceOptions
 from priot_hil.harness.devices import known_names, parse_devices
 from priot_hil.harness.quarantine import Quarantine
-from priot_hil.harness.sessions import new_session, session_folder, use_session
+from priot_hil.harness.sessions import end_session, new_session, session_folder, use_session
 from priot_hil.reference.errors import InputError
 
 DEFAULT_DEVICE = "emulator"
 SESSION = "priot_session"
 DEVICES_KEY = pytest.StashKey[tuple[str, ...]]()
-EARLIER_KEY = pytest.StashKey[Path | None]()
+EARLIER_KEY = pytest.StashKey[tuple[Path | None, Say]]()
+NOT_KEPT_KEY = pytest.StashKey[list[str]]()
 OPTIONS_KEY = pytest.StashKey[DeviceOptions]()
 MARKERS = (
     "slow: takes more than a few seconds; left out unless asked for: -m slow",
@@ -45,8 +47,10 @@ def pytest_configure(config: pytest.Config) -> None:
     """Checks the options before anything is collected; all workers of a session share one folder."""
     for marker in MARKERS:
         config.addinivalue_line("markers", marker)
+    config.stash[NOT_KEPT_KEY] = []  # said at the end, by the controller
+    earlier = use_listener(config.stash[NOT_KEPT_KEY].append)
     folder = worker_input(config).get(SESSION)
-    config.stash[EARLIER_KEY] = use_session(Path(folder) if folder else new_session())
+    config.stash[EARLIER_KEY] = use_session(Path(folder) if folder else new_session()), earlier
     try:
         _check_form(config.invocation_params.args)
         config.stash[DEVICES_KEY] = parse_devices(config.getoption("--device"))
@@ -62,7 +66,9 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Goes back to the session in which this one ran, as a test of pytest itself does."""
     if EARLIER_KEY in config.stash:
-        use_session(config.stash[EARLIER_KEY])
+        folder, listener = config.stash[EARLIER_KEY]
+        end_session(folder)
+        use_listener(listener)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -9,10 +9,11 @@ from priot_hil.harness.devices import find_device
 from priot_hil.harness.files import write_aside
 from priot_hil.harness.results import Board, Outcome, Result, Results, without_device
 
-from .options import DEVICES_KEY, OPTIONS_KEY, worker_input
+from .options import DEVICES_KEY, NOT_KEPT_KEY, OPTIONS_KEY, worker_input
 from .selection import LONG_KEY, id_of
 
 LONG = "priot_long"
+NOT_KEPT = "priot_not_kept"
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -35,10 +36,12 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Hands what a worker left out to its controller, which collects nothing itself."""
+    """Hands what a worker left out or could not keep to its controller, which runs nothing itself."""
     if worker_input(session.config):
         # pytest-xdist adds this attribute to a worker's config.
-        session.config.workeroutput[LONG] = session.config.stash.get(LONG_KEY, [])  # type: ignore[attr-defined]
+        output: dict[str, Any] = session.config.workeroutput  # type: ignore[attr-defined]
+        output[LONG] = session.config.stash.get(LONG_KEY, [])
+        output[NOT_KEPT] = session.config.stash[NOT_KEPT_KEY]
 
 
 class Reporter:
@@ -75,12 +78,14 @@ class Reporter:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
-        """Takes over what a worker left out; each left out the same."""
-        for test, device in getattr(node, "workeroutput", {}).get(LONG, []):
+        """Takes over what a worker left out, each the same, and what it could not keep."""
+        output = getattr(node, "workeroutput", {})
+        for test, device in output.get(LONG, []):
             self._add(test, device, Result(Outcome.NOT_RUN))
+        self._config.stash[NOT_KEPT_KEY] += output.get(NOT_KEPT, [])
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """A line for each device; and the matrix, where one was asked for."""
+        """A line for each device; what could not be kept; and the matrix, where one was asked for."""
         for test, device in self._config.stash.get(LONG_KEY, []):
             self._add(test, device, Result(Outcome.NOT_RUN))
         quarantine = self._config.stash[OPTIONS_KEY].quarantine
@@ -88,6 +93,10 @@ class Reporter:
         if lines:
             terminalreporter.section("what ran where", sep="-")
             for line in lines:
+                terminalreporter.line(line)
+        if not_kept := self._config.stash[NOT_KEPT_KEY]:
+            terminalreporter.section("not kept", sep="-")
+            for line in dict.fromkeys(not_kept):
                 terminalreporter.line(line)
         if matrix := self._config.getoption("--matrix"):
             write_aside(Path(matrix), self._results.markdown())

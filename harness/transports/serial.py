@@ -10,7 +10,8 @@ import serial
 
 from priot_hil.harness import discovery
 from priot_hil.harness.errors import LinkLost
-from priot_hil.harness.port_lock import PortLock, processes_with
+from priot_hil.harness.port_causes import Cause, cause_of, obstacle, path_of, system_words
+from priot_hil.harness.port_lock import PortLock
 from priot_hil.reference.errors import InputError
 
 POLL: Final = 0.02  # seconds of one wait for bytes; deadlines are kept to this
@@ -33,6 +34,8 @@ class SerialTransport:
     """
 
     def __init__(self, name: str, baud: int) -> None:
+        if "\0" in name:
+            raise InputError.about("port", expected="a name without NUL", got=repr(name), do="correct it")
         self.name = name
         self._baud = baud
         if name.startswith(discovery.SERIAL):
@@ -48,6 +51,11 @@ class SerialTransport:
         except BaseException:
             self._lock.release()
             raise
+
+    @property
+    def path(self) -> str | None:
+        """The port of this machine that is open now; None where it is elsewhere, or lost."""
+        return self._port.portstr if isinstance(self._port, serial.Serial) else None
 
     def write(self, data: bytes, deadline: float) -> None:
         """Sends all of `data`; once more, where the port was lost meanwhile and has come back.
@@ -104,18 +112,22 @@ class SerialTransport:
         Raises:
             InputError: It does not open.
         """
+        if (cause := obstacle(self._url)) is not None:
+            raise self._refusal(cause)
+        port = None
         try:
             port = serial.serial_for_url(self._url, self._baud, timeout=POLL, do_not_open=True)
             port.dtr = True
-            if "://" not in self._url:
+            if isinstance(port, serial.Serial):  # a port of this machine, whatever the URL is around it
                 port.exclusive = True
             port.open()
-        except (serial.SerialException, OSError, ValueError) as error:
-            users = "" if "://" in self._url else ", ".join(processes_with(self._url))
-            got = f"one that {users} has open" if users else _reason(error)
-            do = "look for it with `invoke devices`, and see docs/devices.md"
-            raise InputError.about(self.name, expected="a port that opens", got=got, do=do) from error
+        except Exception as error:  # pyserial's handlers of URLs raise whatever they stumble over
+            own = port.portstr if isinstance(port, serial.Serial) else None
+            raise self._refusal(cause_of(self._url, error, own)) from error
         return port
+
+    def _refusal(self, cause: Cause) -> InputError:
+        return InputError.about(self.name, expected="a port that opens", got=cause.got, do=cause.do)
 
     def _drop(self) -> None:
         port, self._port = self._port, None
@@ -149,15 +161,9 @@ class SerialTransport:
                 return self._port
             except InputError as error:
                 if time.monotonic() >= patience:
-                    why = _reason(error.__cause__ or error)
+                    why = system_words(error.__cause__ or error)
                     raise LinkLost(f"{self.name} is gone ({why}); plug it in again, see `invoke devices`") from None
             time.sleep(POLL)
-
-
-def _reason(error: BaseException) -> str:
-    """Why a port does not open, in the system's words."""
-    number = getattr(error, "errno", None)
-    return os.strerror(number) if number else str(error)
 
 
 def port_identity(name: str) -> str:
@@ -168,7 +174,8 @@ def port_identity(name: str) -> str:
     """
     if name.startswith(discovery.SERIAL):
         return discovery.port_named(name.removeprefix(discovery.SERIAL)).identity
-    known = None if "://" in name else discovery.port_behind(name)
-    if known is not None:
-        return known.identity
-    return name if "://" in name else os.path.realpath(name)
+    path = path_of(name)
+    if path is None:
+        return name
+    known = discovery.port_behind(path)
+    return os.path.realpath(path) if known is None else known.identity

@@ -15,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from priot_hil.harness.debug_info import DebugInfo
 from priot_hil.harness.devices import open_engine
 from priot_hil.harness.engines import DeviceEngine
-from priot_hil.harness.files import write_aside
+from priot_hil.harness.files import require_writable, write_aside
 from priot_hil.harness.firmware import BoardFirmware, build
 
 from ..checkpoint import committed_models, sums_by_pretraining
@@ -69,7 +69,8 @@ def reproduce(
         The record.
 
     Raises:
-        InputError: No such device, or one without a clock; or the data or the checkpoint is not to be had.
+        InputError: No such device, or one without a clock; or the folder takes no results; or the data or the
+            checkpoint is not to be had.
         LinkLost: The device does not answer.
         EnginesDiffer: A device ended in another state than the host.
     """
@@ -78,6 +79,8 @@ def reproduce(
     console = console or default_console()
     experiment = setting.experiment
     say = partial(console.print, markup=False, highlight=False, soft_wrap=True)
+    out = RESULTS / table if out is None else out
+    require_writable(out)
     images = load_data(experiment.network, say)
     models = committed_models(experiment.network, experiment.pretrainings)
     sums = sums_by_pretraining(experiment.network, experiment.pretrainings)
@@ -86,7 +89,7 @@ def reproduce(
         amount=setting.quick if quick else setting.full,
         firmware=build("rp2040"),
         device=None if device in (HOST, EMULATOR) else device,
-        out=RESULTS / table if out is None else out,
+        out=out,
         name="-".join([table, *(["quick"] if quick else []), *([file_name(device)] if device != HOST else [])]),
         console=console,
     )

@@ -1,10 +1,15 @@
 """Data sets: verified, cached, fetched from the first source that serves; and the transfer task drawn from one."""
 
+import errno
 import gzip
+import os
+import threading
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
+from unwritable import unwritable
 
 from priot_hil.reference.errors import InputError
 from priot_hil.reproductions.data import (
@@ -113,6 +118,57 @@ def test_a_folder_that_cannot_be_made_is_refused(tmp_path, sums):
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="PRIOT_DATA"):
         load_mnist(tmp_path / "file" / "below", [Never()], sums)
+
+
+@pytest.mark.parametrize("number", [errno.EROFS, errno.ENOSPC])
+@pytest.mark.parametrize("after", [0, 1])
+def test_a_folder_that_takes_no_data_is_refused(tmp_path, source, sums, number, after):
+    """Before anything is fetched, or when it is to be kept: each process of a table reads it there again."""
+    with (
+        unwritable(tmp_path / "data", number, after),
+        pytest.raises(InputError, match=r"has room|make room") as refusal,
+    ):
+        load_mnist(tmp_path / "data", [source], sums)
+    assert os.strerror(number) in str(refusal.value)
+    assert not list(tmp_path.rglob("*.npz"))
+
+
+def test_a_folder_that_is_read_only_and_has_the_data_will_do(tmp_path, source, sums):
+    """As on a machine where somebody else has put it."""
+    load_mnist(tmp_path, [source], sums)
+    with unwritable(tmp_path, errno.EROFS):
+        load_mnist(tmp_path, [Never()], sums)
+
+
+def test_of_many_that_find_none_one_fetches(tmp_path, source, sums, arrays):
+    """The others wait, say so, and find it; nothing else stays in the folder."""
+    fetched, said, found = [], [], []
+    begin = threading.Barrier(4)
+
+    class Slow:
+        name = "the slow one"
+
+        def fetch(self, folder):
+            """Take a while."""
+            fetched.append(folder)
+            time.sleep(0.3)
+            return source.fetch(folder)
+
+    def load():
+        begin.wait()
+        found.append(load_mnist(tmp_path, [Slow()], sums, said.append))
+
+    threads = [threading.Thread(target=load) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(fetched) == 1
+    assert all(np.array_equal(each.x_train, arrays["x_train"]) for each in found)
+    assert len(found) == 4
+    waiting = f"MNIST: waiting for another process that fetches into {tmp_path}"
+    assert 1 <= said.count(waiting) <= 3
+    assert [path.name for path in tmp_path.iterdir()] == ["mnist.npz"]
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,12 @@
 """Sources: a download that was cut off goes on, and what pip brings is checked before it is opened."""
 
+import errno
 import gzip
+import os
 import re
 import struct
+import subprocess
+import sys
 import threading
 import zipfile
 from dataclasses import dataclass, replace
@@ -11,7 +15,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from unwritable import unwritable
 
+from priot_hil.reference.errors import InputError
 from priot_hil.reproductions.files import sha256
 from priot_hil.reproductions.mnist_sources import MEMBERS, MirrorSource, WheelSource
 from priot_hil.reproductions.sources import SourceFailed, download
@@ -100,6 +106,81 @@ def test_a_part_longer_than_the_file_is_dropped(mirror, tmp_path):
     """It cannot be its beginning."""
     (tmp_path / "part").write_bytes(bytes(20000))
     assert download(mirror.url + "file", tmp_path / "part") == CONTENT
+
+
+def together(count, work):
+    """Does the same in so many threads that begin at one time; returns what each gave or raised."""
+    found, begin = [], threading.Barrier(count)
+
+    def one():
+        begin.wait()
+        try:
+            found.append(work())
+        except Exception as error:
+            found.append(error)
+
+    threads = [threading.Thread(target=one) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return found
+
+
+@pytest.mark.parametrize("cuts", [[], [1000, 10, 10, 500, 4000, 1, 9000]], ids=["whole", "cut"])
+def test_many_fetch_one_file_at_once(mirror, tmp_path, cuts):
+    """Each gets all of it, one behind the other; a part that one has left, the next goes on with."""
+    (tmp_path / "part").write_bytes(CONTENT[:100])
+    mirror.cuts = list(cuts)
+    found = together(5, lambda: download(mirror.url + "file", tmp_path / "part"))
+    failed = [each for each in found if each != CONTENT]
+    assert all(isinstance(each, SourceFailed) for each in failed)
+    assert len(failed) == len(cuts) // 3
+    assert mirror.asked[0] == "bytes=100-"
+    assert not list(tmp_path.iterdir())
+
+
+def test_processes_that_fetch_from_a_mirror_at_once(mirror, tmp_path):
+    """All of them get the four files into one folder, where nothing stays behind."""
+    program = (
+        "import pathlib, sys; from priot_hil.reproductions.mnist_sources import MirrorSource;"
+        "sys.stdin.readline();"
+        "print(sum(map(len, MirrorSource(sys.argv[1]).fetch(pathlib.Path(sys.argv[2])).values())))"
+    )
+    command = [sys.executable, "-c", program, mirror.url, str(tmp_path)]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    started = [subprocess.Popen(command, **pipes) for _ in range(3)]
+    for process in started:
+        process.stdin.write("\n")
+        process.stdin.flush()
+    for process in started:
+        assert process.communicate() == (f"{len(MEMBERS) * len(VALUES)}\n", "")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS])
+def test_a_part_that_cannot_be_written_is_refused(mirror, tmp_path, number):
+    """Before anything is asked for, with the file's name."""
+    pattern = rf"part: expected a file that can be written, got .*{os.strerror(number)}.* PRIOT_DATA"
+    with unwritable(tmp_path, number), pytest.raises(InputError, match=pattern):
+        download(mirror.url + "file", tmp_path / "part")
+    assert mirror.asked == []
+
+
+def test_a_disk_that_fills_up_is_told_from_a_network(mirror, tmp_path):
+    """At once, since another try or another source would not help; what has come stays, and the next call goes on."""
+    resource = pytest.importorskip("resource")
+    earlier = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4000, earlier[1]))  # as a full disk: a part of a write, then none
+    try:
+        with pytest.raises(InputError, match=r"part: expected a file that can be written, got .*too large.*make room"):
+            download(mirror.url + "file", tmp_path / "part")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, earlier)
+    assert len(mirror.asked) == 1
+    assert (tmp_path / "part").read_bytes() == CONTENT[:4000]
+    assert download(mirror.url + "file", tmp_path / "part") == CONTENT
+    assert mirror.asked[1:] == ["bytes=4000-"]
 
 
 def test_mirror_serves_the_four_files(mirror, tmp_path):
