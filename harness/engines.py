@@ -18,6 +18,7 @@ from .description import describe_kernel, describe_run, pack_dataset
 from .device import Device
 from .errors import KernelStatus
 from .kernel_run import kernel_requests, kernel_result
+from .limits import PLACE
 from .protocol import (
     DYNAMIC_SHIFT,
     CapabilityCode,
@@ -40,7 +41,6 @@ from .store import CHECK_SECONDS
 Int8Array = npt.NDArray[np.int8]
 
 STEP_SECONDS = 2.0  # a step of any network that fits a board takes less
-MAX_SAMPLES = 1 << 16  # an epoch's order is in 16 bits
 EPOCH_SAMPLES = 1024  # room for the order of an epoch; a longer one goes in parts
 NOTHING: frozenset[str] = frozenset()
 PREDICTION = frozenset({"output"})
@@ -191,7 +191,7 @@ class DeviceEngine:
         samples = self._dataset()
         if len(order):
             check_range("first sample of an epoch", int(np.min(order)), 0, samples - 1)
-            check_range("last sample of an epoch", int(np.max(order)), 0, min(samples, MAX_SAMPLES) - 1)
+            check_range("last sample of an epoch", int(np.max(order)), 0, min(samples - 1, PLACE.high))
         for begin in range(0, len(order), EPOCH_SAMPLES):
             part = order[begin : begin + EPOCH_SAMPLES]
             self._write(TensorCode.ORDER, 0, part.astype("<u2"))

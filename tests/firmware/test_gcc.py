@@ -1,4 +1,4 @@
-"""The field's usual compiler, arm-none-eabi-gcc, builds the same firmware without a warning, and it computes the same."""
+"""The field's usual compiler, arm-none-eabi-gcc, builds the firmware without a warning, and it computes the same."""
 
 import shutil
 from collections.abc import Iterator
