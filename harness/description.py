@@ -1,5 +1,6 @@
 """A run as the firmware takes it: the records of a model, and a transfer set as it lies in flash."""
 
+import math
 import zlib
 from collections.abc import Sequence
 
@@ -159,11 +160,10 @@ def pack_dataset(
             raise InputError.about(f"order of epoch {epoch}", expected=len(train_images), got=len(order), do=do)
         for place in (order.min(), order.max()) if len(order) else ():
             Range(0, min(len(order) - 1, PLACE.high)).check(f"place in the order of epoch {epoch}", place)
-    images = np.concatenate([train_images.reshape(len(train_images), -1), test_images.reshape(len(test_images), -1)])
+    pixels = math.prod(train_images.shape[1:])
+    images = np.concatenate([images.reshape(len(images), pixels) for images in (train_images, test_images)])
     labels = np.concatenate([train_labels, test_labels]).astype("<u2")
     visits = b"".join(order.astype("<u2").tobytes() for order in orders)
     body = labels.tobytes() + visits + images.astype(np.int8).tobytes()
-    head = DatasetRecord(
-        DATASET_MAGIC, images.shape[1], len(train_images), len(test_images), len(orders), zlib.crc32(body)
-    )
+    head = DatasetRecord(DATASET_MAGIC, pixels, len(train_images), len(test_images), len(orders), zlib.crc32(body))
     return head.pack() + body

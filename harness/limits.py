@@ -8,7 +8,7 @@ import math
 from collections.abc import Sequence
 
 from priot_hil.reference.kinds import MethodKind
-from priot_hil.reference.network import Conv2d, Flatten, Layer, MaxPool2d, Weighted, output_shape, weight_shape
+from priot_hil.reference.network import Conv2d, Layer, Weighted, output_shape, weight_shape
 from priot_hil.reference.ranges import INT32_MAX, UINT32_MAX, Range
 
 from .protocol import MAX_LAYERS, MAX_RUN_EPOCHS, MAX_STAGES, PAYLOAD_LIMIT
@@ -46,8 +46,11 @@ LIMITS = (LAYERS, STAGES, SIDE, PLANE, ROW, CHANNELS, ELEMENTS, SAMPLES, PLACE, 
 def check_layers(layers: Sequence[Layer], input_shape: tuple[int, ...], kind: MethodKind) -> None:
     """Refuse a legal network, or a legal stage, that no device can hold, whatever its memory.
 
+    Limits that no legal case reaches are not looked at: without overflow no layer has that many channels, taps or
+    elements to flatten.
+
     Args:
-        layers: The layers.
+        layers: The layers, whose sums cannot overflow.
         input_shape: What the first of them takes.
         kind: The method.
 
@@ -56,39 +59,24 @@ def check_layers(layers: Sequence[Layer], input_shape: tuple[int, ...], kind: Me
     """
     LAYERS.check("number of layers", len(layers))
     STAGES.check("number of layers with weights", sum(isinstance(layer, Weighted) for layer in layers))
-    CHANNELS.check("channels or features of the input", input_shape[0])
-    _check_sides("side of the input", input_shape[1:])
+    _check_sides("side of the input", input_shape)
     ELEMENTS.check("elements of the input", math.prod(input_shape))
     shape = input_shape
     for index, layer in enumerate(layers):
         name = f"layer {index} {layer}"
         output = output_shape(layer, shape, name)
-        if isinstance(layer, MaxPool2d):
-            SIDE.check(f"{name}: window", layer.size)
-        if isinstance(layer, Flatten):
-            ELEMENTS.check(f"{name}: elements", math.prod(output))
+        if isinstance(layer, Conv2d):
+            SIDE.check(f"{name}: stride", layer.stride)
+            _check_sides(f"{name}: side of the output", output)
+            PLANE.check(f"{name}: height x width of the input", math.prod(shape[1:]))
         if isinstance(layer, Weighted):
-            _check_weighted(name, layer, shape, output, kind)
+            outputs, *fan_in = weight_shape(layer)
+            ELEMENTS.check(f"{name}: weights", outputs * math.prod(fan_in))
+            if kind is MethodKind.PRIOT_S:
+                ROW.check(f"{name}: weights in a row of PRIOT-S", math.prod(fan_in))
         shape = output
 
 
-def _check_weighted(
-    name: str, layer: Weighted, shape: tuple[int, ...], output: tuple[int, ...], kind: MethodKind
-) -> None:
-    outputs, *fan_in = weight_shape(layer)
-    CHANNELS.check(f"{name}: output channels or features", outputs)
-    if isinstance(layer, Conv2d):
-        SIDE.check(f"{name}: kernel", layer.kernel)
-        SIDE.check(f"{name}: stride", layer.stride)
-        CHANNELS.check(f"{name}: k * k", layer.kernel**2)
-        _check_sides(f"{name}: side of the output", output[1:])
-        PLANE.check(f"{name}: height x width of the input", math.prod(shape[1:]))
-        PLANE.check(f"{name}: height x width of the output", math.prod(output[1:]))
-    ELEMENTS.check(f"{name}: weights", outputs * math.prod(fan_in))
-    if kind is MethodKind.PRIOT_S:
-        ROW.check(f"{name}: weights in a row of PRIOT-S", math.prod(fan_in))
-
-
-def _check_sides(what: str, sides: Sequence[int]) -> None:
-    for side in sides:
+def _check_sides(what: str, shape: Sequence[int]) -> None:
+    for side in shape[1:]:
         SIDE.check(what, side)

@@ -165,7 +165,11 @@ def test_a_run_that_cannot_start_is_refused(device_engine: DeviceEngine, make_ru
     prepare(device_engine, run, [np.arange(6)] * (MAX_RUN_EPOCHS + 1))
     with pytest.raises(KernelStatus, match=rf"bad_value, value {MAX_RUN_EPOCHS + 1}\)"):
         device.command(CommandCode.RUN, RunRequest(MAX_RUN_EPOCHS + 1, TAG).pack())
-    for epochs, tag, bounds in ((MAX_RUN_EPOCHS + 1, TAG, r"0\.\.40"), (-1, TAG, r"0\.\.40"), (1, 0, r"1\.\.4294967295")):
+    for epochs, tag, bounds in (
+        (MAX_RUN_EPOCHS + 1, TAG, r"0\.\.40"),
+        (-1, TAG, r"0\.\.40"),
+        (1, 0, r"1\.\.4294967295"),
+    ):
         with pytest.raises(InputError, match=bounds):
             start_run(device, epochs, tag)
     assert device_engine.state_crc() == before

@@ -58,8 +58,16 @@ def test_a_network_larger_than_the_arena(device_engine: DeviceEngine, make_run: 
 @pytest.mark.parametrize(
     ("layers", "too_many", "expected"),
     [
-        ((*[Relu()] * (MAX_LAYERS - 1), Linear(2, 2)), Relu(), rf"layers: expected a whole number in 1\.\.{MAX_LAYERS}, got 49"),
-        ((Linear(2, 2),) * MAX_STAGES, Linear(2, 2), rf"layers with weights: expected a whole number in 1\.\.{MAX_STAGES}, got 25"),
+        (
+            (*[Relu()] * (MAX_LAYERS - 1), Linear(2, 2)),
+            Relu(),
+            rf"layers: expected a whole number in 1\.\.{MAX_LAYERS}, got 49",
+        ),
+        (
+            (Linear(2, 2),) * MAX_STAGES,
+            Linear(2, 2),
+            rf"layers with weights: expected a whole number in 1\.\.{MAX_STAGES}, got 25",
+        ),
     ],
     ids=["layers", "layers with weights"],
 )
