@@ -39,7 +39,7 @@ from priot_hil.reference.kernel import run_kernel
 from priot_hil.reference.network import Linear, Network, Relu
 from priot_hil.reference.ranges import CLASSES, EXPONENT, GENERATOR, LOGIT_EXPONENT, MU, SHIFT, THETA, VALUE, Range
 from priot_hil.reference.reference_engine import ReferenceEngine
-from priot_hil.reference.run import MethodKind, Shifts, initial_state
+from priot_hil.reference.run import LossRounding, MethodKind, Shifts, initial_state
 
 ALL = tuple(MethodKind)
 STATIC = (MethodKind.NITI_STATIC, MethodKind.PRIOT, MethodKind.PRIOT_S)
@@ -311,6 +311,32 @@ def test_one_beyond_that_is_sent_is_refused(
     expected = StatusCode.BAD_GEOMETRY if name == "classes" else StatusCode.BAD_MODEL
     assert status_of(device_engine, CommandCode.LOAD, description) == expected
     assert device_engine.state_crc() == before
+
+
+CODES: dict[str, tuple[Range, Callable[[bytes, int], bytes]]] = {
+    "mode": (Range(0, 1), lambda data, v: head(data, mode=v)),
+    "method": (Range(1, 4), lambda data, v: head(data, method=v)),
+    "rounding": (Range(1, 2), lambda data, v: head(data, rounding=v)),
+    "dynamic": (Range(0, 1), lambda data, v: head(data, dynamic=v)),
+    "type of a layer": (Range(1, 5), lambda data, v: layer(data, 1, type=v)),
+}
+
+
+@pytest.mark.parametrize("name", CODES)
+def test_codes_that_are_sent(device_engine: DeviceEngine, name: str) -> None:
+    """Of modes, methods, roundings and layers there are no others."""
+    legal, send = CODES[name]
+    run = example_run(MethodKind.PRIOT)
+    description = describe_run(run.model, run.method, run.state, 16)
+    for code in {legal.low - 1, legal.high + 1, 255} - {-1}:
+        assert status_of(device_engine, CommandCode.LOAD, send(description, code)) == StatusCode.BAD_MODEL, code
+
+
+@pytest.mark.parametrize("rounding", LossRounding)
+def test_roundings(device_engine: DeviceEngine, rounding: LossRounding) -> None:
+    """Both are taken."""
+    run = example_run(MethodKind.PRIOT)
+    expect_equal(capsule_of(run._replace(method=replace(run.method, loss_rounding=rounding))), device_engine)
 
 
 def status_of(engine: DeviceEngine, command: CommandCode, payload: bytes) -> int:
