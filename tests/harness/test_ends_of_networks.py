@@ -340,3 +340,32 @@ def test_the_firmware_refuses_the_next_network(device_engine: DeviceEngine, name
     assert refused is not None
     assert refused.status == status
     assert re.search(rf"\({status.name.lower()}{', ' if detail else ''}{detail}[,)]", str(refused))
+
+
+# Refused on both sides of a limit of the devices, and for another reason on each: with so many channels, taps or
+# values, a sum overflows before the limit is reached.
+REASONS: dict[str, tuple[Parts, str]] = {
+    "channels": (((2**24 - 1,), (Linear(2**24 - 1, 2),)), "overflow, layer 0"),
+    "more channels": (((2**24,), (Linear(2**24, 2),)), "bad_model"),
+    "outputs": (((1,), (Linear(1, 2**24 - 1), Linear(2**24 - 1, 2))), "overflow, layer 1"),
+    "more outputs": (((1,), (Linear(1, 2**24), Linear(2**24, 2))), "too_large, layer 0, value 1"),
+    "taps": (flat((1, 1, 1), Conv2d(1, 1, 4095, 65_535, 4094)), "overflow, layer 0"),
+    "more taps": (flat((1, 1, 1), Conv2d(1, 1, 4096, 65_535, 4095)), f"too_large, layer 0, value {2**24}"),
+    "plane of an output": (plane(2046, 2048, Conv2d(1, 1, 2, 1, 1)), "overflow, layer 0"),
+    "larger plane": (plane(2047, 2047, Conv2d(1, 1, 2, 1, 1)), f"too_large, layer 0, value {2**22}"),
+    "flattened": (
+        flat((1, 126, 341), Conv2d(1, 49_981, 1), features=2**31 - 2),
+        "too_large, layer 2, value 1",
+    ),
+    "more flattened": (flat((1, 32, 32), Conv2d(1, 2**21, 1), features=2**31), f"too_large, layer 1, value {2**31}"),
+    "elements that 32 bits do not count": (((1024, 2048, 2048), (MaxPool2d(2048), *flat((1,))[1])), "too_large"),
+}
+
+
+@pytest.mark.parametrize("name", REASONS)
+def test_the_reason_of_a_refusal(device_engine: DeviceEngine, name: str) -> None:
+    """The firmware says which of several bounds is passed first."""
+    parts, reason = REASONS[name]
+    refused = refusal_of(device_engine, parts, NITI)
+    assert refused is not None
+    assert re.search(rf"\({reason}(, value \d+)?\)$" if "overflow" in reason else rf"\({reason}\)$", str(refused))

@@ -18,7 +18,7 @@ from priot_hil.harness.capsule import Capsule, read_capsule, write_capsule
 from priot_hil.harness.capsule_archive import load_arrays, save_arrays
 from priot_hil.harness.capsule_kernel import KernelCapsule
 from priot_hil.harness.cases import read_case, write_case
-from priot_hil.harness.description import describe_run
+from priot_hil.harness.description import describe_kernel, describe_run
 from priot_hil.harness.engines import DeviceEngine
 from priot_hil.harness.errors import KernelStatus
 from priot_hil.harness.example import EXAMPLE, example_run
@@ -36,7 +36,7 @@ from priot_hil.harness.strategies import Run
 from priot_hil.reference.engine import KernelCase
 from priot_hil.reference.errors import InputError
 from priot_hil.reference.kernel import run_kernel
-from priot_hil.reference.network import Linear, Network, Relu
+from priot_hil.reference.network import Layer, Linear, Network, Relu
 from priot_hil.reference.ranges import CLASSES, EXPONENT, GENERATOR, LOGIT_EXPONENT, MU, SHIFT, THETA, VALUE, Range
 from priot_hil.reference.reference_engine import ReferenceEngine
 from priot_hil.reference.run import LossRounding, MethodKind, Shifts, initial_state
@@ -328,6 +328,9 @@ def test_codes_that_are_sent(device_engine: DeviceEngine, name: str) -> None:
     legal, send = CODES[name]
     run = example_run(MethodKind.PRIOT)
     description = describe_run(run.model, run.method, run.state, 16)
+    if name == "mode":  # a stage would be legal in any
+        description = describe_kernel(STAGE)
+        device_engine.device.command(CommandCode.LOAD, description)
     for code in {legal.low - 1, legal.high + 1, 255} - {-1}:
         assert status_of(device_engine, CommandCode.LOAD, send(description, code)) == StatusCode.BAD_MODEL, code
 
@@ -415,6 +418,14 @@ OF_A_STAGE: dict[str, tuple[Range, Callable[[int], KernelCase]]] = {
     "mu": (MU, lambda v: replace(STAGE, mu=v, shifts=None)),
     "theta": (THETA, lambda v: replace(STAGE, theta=v)),
 }
+
+
+@pytest.mark.parametrize("behind", [(Linear(2, 2),), (Relu(), Linear(2, 2))], ids=["next", "later"])
+def test_a_stage_has_one_layer_with_weights(device_engine: DeviceEngine, behind: tuple[Layer, ...]) -> None:
+    """Said by the reference and by the firmware."""
+    case = replace(STAGE, behind=behind)
+    assert "none with weights" in refusal_of(run_kernel, case)
+    assert status_of(device_engine, CommandCode.LOAD, describe_kernel(case)) == StatusCode.BAD_MODEL
 
 
 @pytest.mark.parametrize("name", OF_A_STAGE)
