@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from priot_hil.reference.checks import Int8Array, Int32Array, check_keys, check_range, check_tensor
+from priot_hil.reference.checks import Int8Array, Int32Array, check_keys, check_tensor
 from priot_hil.reference.engine import KernelCase
 from priot_hil.reference.kernel import check_kernel_case
 from priot_hil.reference.kinds import MethodKind
 from priot_hil.reference.network import Layer, Weighted, output_shape
+from priot_hil.reference.ranges import SHIFT
 from priot_hil.reference.run import Shifts
 
 from . import capsule_meta
@@ -82,7 +83,7 @@ def check_kernel_capsule(capsule: KernelCapsule) -> None:
         form, got = f"int32 of shape {case.weights.shape}", f"{gradient.dtype} of shape {gradient.shape}"
         raise CapsuleError.about("expected gradient", expected=form, got=got, do="store it as the reference gives it")
     for shift in expected.shifts or ():
-        check_range("expected shift", shift, 0, 31, CapsuleError)
+        SHIFT.check("expected shift", shift, CapsuleError)
 
 
 def from_arrays(arrays: Arrays) -> KernelCapsule:

@@ -1,21 +1,22 @@
 """A run as the firmware takes it: the records of a model, and a transfer set as it lies in flash."""
 
+import math
 import zlib
 from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
-from priot_hil.reference.checks import check_range
 from priot_hil.reference.engine import KernelCase
 from priot_hil.reference.errors import InputError
 from priot_hil.reference.kinds import LossRounding, MethodKind
 from priot_hil.reference.network import Conv2d, Flatten, Layer, Linear, MaxPool2d, Relu
+from priot_hil.reference.ranges import Range
 from priot_hil.reference.run import Method, Model, Shifts, State
 
+from .limits import PLACE, SAMPLES, check_layers
 from .protocol import (
     DATASET_MAGIC,
-    MAX_LAYERS,
     DatasetRecord,
     LayerCode,
     LayerRecord,
@@ -33,7 +34,6 @@ METHODS = {
 }
 ROUNDINGS = {LossRounding.STOCHASTIC: RoundingCode.STOCHASTIC, LossRounding.NEAREST: RoundingCode.NEAREST}
 NO_SHIFTS = Shifts(0, 0, 0)
-MAX_SIZE = 0xFFFF  # of kernels, strides, windows and planes: 16 bits in a record
 
 
 def describe_run(model: Model, method: Method, state: State, epoch: int) -> bytes:
@@ -46,17 +46,10 @@ def describe_run(model: Model, method: Method, state: State, epoch: int) -> byte
         epoch: Samples of an epoch at most.
 
     Raises:
-        InputError: The network has more layers, or larger kernels or planes, than a description holds.
+        InputError: The network is beyond what a device holds; see `limits`.
     """
     network = model.network
-    if len(network.layers) > MAX_LAYERS:
-        raise InputError.about(
-            "network", expected=f"at most {MAX_LAYERS} layers", got=len(network.layers), do="shorten it"
-        )
-    for i, layer in enumerate(network.layers):
-        sizes = (layer.kernel, layer.stride) if isinstance(layer, Conv2d) else ()
-        for size in (*sizes, layer.size if isinstance(layer, MaxPool2d) else 1, *network.layer_input(i)[1:]):
-            check_range(f"size in layer {i} {layer}", size, 1, MAX_SIZE)
+    check_layers(network.layers, network.input_shape, method.kind)
     layers = [
         describe_layer(
             layer,
@@ -83,7 +76,12 @@ def describe_run(model: Model, method: Method, state: State, epoch: int) -> byte
 
 
 def describe_kernel(case: KernelCase) -> bytes:
-    """The payload of LOAD for a single stage in kernel mode."""
+    """The payload of LOAD for a single stage in kernel mode.
+
+    Raises:
+        InputError: The stage is beyond what a device holds; see `limits`.
+    """
+    check_layers((case.layer, *case.behind), case.input_shape, case.kind)
     scored = int(np.count_nonzero(case.scored)) if case.scored is not None else 0
     layers = [describe_layer(case.layer, 0, NO_SHIFTS, scored), *(describe_layer(layer) for layer in case.behind)]
     head = ModelRecord(
@@ -150,12 +148,22 @@ def pack_dataset(
         test_images: int8, (m, ...), elements as in train_images.
         test_labels: (m,), 0..65535.
         orders: For each epoch of a detached run the places of its training samples, (n,), 0..n-1.
+
+    Raises:
+        InputError: More samples than a device counts, or an order that is not of the n training samples.
     """
-    images = np.concatenate([train_images.reshape(len(train_images), -1), test_images.reshape(len(test_images), -1)])
+    SAMPLES.check("samples of a transfer set", len(train_images) + len(test_images))
+    SAMPLES.check("samples in all orders of a transfer set", len(orders) * len(train_images))
+    for epoch, order in enumerate(orders, 1):
+        if order.shape != (len(train_images),):
+            do = "name as many as there are training samples"
+            raise InputError.about(f"order of epoch {epoch}", expected=len(train_images), got=len(order), do=do)
+        for place in (order.min(), order.max()) if len(order) else ():
+            Range(0, min(len(order) - 1, PLACE.high)).check(f"place in the order of epoch {epoch}", place)
+    pixels = math.prod(train_images.shape[1:])
+    images = np.concatenate([images.reshape(len(images), pixels) for images in (train_images, test_images)])
     labels = np.concatenate([train_labels, test_labels]).astype("<u2")
     visits = b"".join(order.astype("<u2").tobytes() for order in orders)
     body = labels.tobytes() + visits + images.astype(np.int8).tobytes()
-    head = DatasetRecord(
-        DATASET_MAGIC, images.shape[1], len(train_images), len(test_images), len(orders), zlib.crc32(body)
-    )
+    head = DatasetRecord(DATASET_MAGIC, pixels, len(train_images), len(test_images), len(orders), zlib.crc32(body))
     return head.pack() + body

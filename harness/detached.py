@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from .device import LinkDevice
 from .engines import STEP_SECONDS
+from .limits import RUN_EPOCHS, TAG
 from .protocol import CapabilityCode, CommandCode, ProgressResponse, ResultRecord, RunRequest
 
 
@@ -43,12 +44,15 @@ def start_run(device: LinkDevice, epochs: int, tag: int) -> None:
 
     Args:
         device: Loaded with both.
-        epochs: As many as the transfer set has orders, or fewer.
+        epochs: As many as the transfer set has orders, or fewer; 0..40.
         tag: 1..2**32-1, by which the run is known again.
 
     Raises:
+        InputError: A number is out of range.
         KernelStatus: The device refuses.
     """
+    RUN_EPOCHS.check("epochs of a detached run", epochs)
+    TAG.check("tag of a detached run", tag)
     device.command(CommandCode.RUN, RunRequest(epochs, tag).pack(), budget=STEP_SECONDS)
 
 

@@ -3,8 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from priot_hil.reference.errors import InputError
-
+from . import limits
 from .quarantine import Quarantine
 from .replay import AnyEngine
 
@@ -29,8 +28,7 @@ class DeviceOptions:
     quarantine: Quarantine | None = None
 
     def __post_init__(self) -> None:
-        if self.baud <= 0:
-            raise InputError.about("baud", expected="bits per second, more than 0", got=self.baud, do=f"try {BAUD}")
+        limits.BAUD.check("baud, bits per second", self.baud)
 
 
 DEFAULT_OPTIONS = DeviceOptions()

@@ -18,7 +18,7 @@ from .description import describe_kernel, describe_run, pack_dataset
 from .device import Device
 from .errors import KernelStatus
 from .kernel_run import kernel_requests, kernel_result
-from .limits import broken_by_kernel, broken_by_run
+from .limits import PLACE
 from .protocol import (
     DYNAMIC_SHIFT,
     CapabilityCode,
@@ -41,7 +41,6 @@ from .store import CHECK_SECONDS
 Int8Array = npt.NDArray[np.int8]
 
 STEP_SECONDS = 2.0  # a step of any network that fits a board takes less
-MAX_SAMPLES = 1 << 16  # an epoch's order is in 16 bits
 EPOCH_SAMPLES = 1024  # room for the order of an epoch; a longer one goes in parts
 NOTHING: frozenset[str] = frozenset()
 PREDICTION = frozenset({"output"})
@@ -73,7 +72,7 @@ class DeviceEngine:
     def load(self, model: Model, method: Method, state: State) -> None:
         """See `Engine.load`."""
         check_run(model, method, state)
-        self._command_load(describe_run(model, method, state, EPOCH_SAMPLES), broken_by_run(model.network, method.kind))
+        self._command_load(describe_run(model, method, state, EPOCH_SAMPLES))
         self._model, self._method, self._initial = model, method, state
         self._samples = None
         self._trace = NOTHING
@@ -155,7 +154,7 @@ class DeviceEngine:
         check_kernel_case(case)
         model, self._model = self._model, None
         try:
-            self._command_load(describe_kernel(case), broken_by_kernel(case))
+            self._command_load(describe_kernel(case))
         except (InputError, KernelStatus):
             self._model = model  # refused, so the run is still there
             raise
@@ -190,7 +189,7 @@ class DeviceEngine:
         samples = self._dataset()
         if len(order):
             check_range("first sample of an epoch", int(np.min(order)), 0, samples - 1)
-            check_range("last sample of an epoch", int(np.max(order)), 0, min(samples, MAX_SAMPLES) - 1)
+            check_range("last sample of an epoch", int(np.max(order)), 0, min(samples - 1, PLACE.high))
         for begin in range(0, len(order), EPOCH_SAMPLES):
             part = order[begin : begin + EPOCH_SAMPLES]
             self._write(TensorCode.ORDER, 0, part.astype("<u2"))
@@ -232,12 +231,8 @@ class DeviceEngine:
             raise NotReady.about(f"data set on {self.name}", expected="a loaded one", got="none", do=do)
         return self._samples
 
-    def _command_load(self, description: bytes, broken: str | None) -> None:
-        """Makes the device check a model and take it.
-
-        Args:
-            description: The model.
-            broken: The limit of devices that it breaks; None where its size in the arena alone may be too much.
+    def _command_load(self, description: bytes) -> None:
+        """Makes the device check a model, whose limits beside the arena were looked at, and take it.
 
         Raises:
             InputError: It is too large, which a user can put right.
@@ -249,9 +244,10 @@ class DeviceEngine:
             if status.status != StatusCode.TOO_LARGE:
                 raise
             arena = self.device.hello.arena_bytes
-            if broken is None and status.layer is None and status.value is not None and status.value > arena:
-                broken = f"the arena has {arena} bytes"
-            why = broken or "which of its limits that is, it does not say"
+            if status.layer is None and status.value is not None and status.value > arena:
+                why = f"the arena has {arena} bytes"
+            else:
+                why = "which of its limits that is, it does not say"
             raise InputError(f"{status}; {why}; make the network smaller.") from status
 
     def _step(self, image: Int8Array, label: int, observe: bool) -> tuple[TrainStepResponse, list[TraceRecord]]:

@@ -1,51 +1,82 @@
-"""What a device takes at most beside its arena, and which of these limits a network breaks."""
+"""What a device's description, transfer set and link can hold, each limit said once; docs/semantics.md lists them.
+
+The firmware keeps to the same limits by itself. They are looked at here first, because a sentence from here has the
+layer, the bound and the number, and a device's answer is a code.
+"""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
-from priot_hil.reference.engine import KernelCase
 from priot_hil.reference.kinds import MethodKind
-from priot_hil.reference.network import INT32_MAX, Conv2d, Flatten, Layer, Network, Weighted, output_shape, weight_shape
+from priot_hil.reference.network import Conv2d, Layer, Weighted, output_shape, weight_shape
+from priot_hil.reference.ranges import INT32_MAX, UINT32_MAX, Range
 
-from .protocol import MAX_STAGES
+from .protocol import MAX_LAYERS, MAX_RUN_EPOCHS, MAX_STAGES, PAYLOAD_LIMIT
 
-MAX_ROW = 1 << 16  # PRIOT-S counts the edges of a row in 16 bits
-MAX_POSITIONS = (1 << 22) - 1  # of a convolution's planes: a term has 22 bits for its place
-MAX_SIDE = 0xFFFF  # of a plane
+LAYERS = Range(1, MAX_LAYERS, "layers", "a description fits one frame")
+STAGES = Range(1, MAX_STAGES, "layers with weights", "fixed tables")
+SIDE = Range(1, 2**16 - 1, "height, width, kernel, stride and window; height and width of an output", "16-bit fields")
+PLANE = Range(
+    1,
+    2**22 - 1,
+    "height x width of a convolution's input and output",
+    "a sparse term packs a 22-bit position with an int8 value (`priot_terms.h`)",
+)
+ROW = Range(
+    1,
+    2**16,
+    "PRIOT-S: weights in a row (fan_in)",
+    "a scored edge's place in its row is kept in 16 bits (`priot_model.h`)",
+)
+CHANNELS = Range(1, 2**24 - 1, "channels, features, and k * k", "bounds are computed in 64 bits")
+ELEMENTS = Range(
+    1, INT32_MAX, "weights of a layer; elements of an image and of a flatten", "they are counted in 32 bits"
+)
+SAMPLES = Range(0, 2**24 - 1, "samples of a transfer set, and samples in all its orders", "sizes fit 64 bits")
+PLACE = Range(0, 2**16 - 1, "the place of a training sample that an order names", "16-bit order")
+RUN_EPOCHS = Range(0, MAX_RUN_EPOCHS, "epochs of a detached run", "its results fit one frame")
+TAG = Range(1, UINT32_MAX, "the tag of a detached run", "0 says that there was none")
+PAYLOAD = Range(0, PAYLOAD_LIMIT, "bytes of a frame's payload", "buffers of the device")
+BAUD = Range(1, INT32_MAX, "bits per second of a serial port", "what an operating system's call takes")
+
+LIMITS = (LAYERS, STAGES, SIDE, PLANE, ROW, CHANNELS, ELEMENTS, SAMPLES, PLACE, RUN_EPOCHS, TAG, PAYLOAD, BAUD)
+"""All of them, in the order of the documents."""
 
 
-def broken_by_run(network: Network, kind: MethodKind) -> str | None:
-    """The first limit that a legal network breaks, with its bound; None where all are kept."""
-    return next(_broken(network.input_shape, network.layers, kind), None)
+def check_layers(layers: Sequence[Layer], input_shape: tuple[int, ...], kind: MethodKind) -> None:
+    """Refuse a legal network, or a legal stage, that no device can hold, whatever its memory.
 
+    Limits that no legal case reaches are not looked at: without overflow no layer has that many channels, taps or
+    elements to flatten.
 
-def broken_by_kernel(case: KernelCase) -> str | None:
-    """The same for a single stage."""
-    return next(_broken(case.input_shape, (case.layer, *case.behind), case.kind), None)
+    Args:
+        layers: The layers, whose sums cannot overflow.
+        input_shape: What the first of them takes.
+        kind: The method.
 
-
-def _broken(shape: tuple[int, ...], layers: Sequence[Layer], kind: MethodKind) -> Iterator[str]:
-    yield from _over("the image: values", math.prod(shape), INT32_MAX)
-    stages = 0
+    Raises:
+        InputError: A number is beyond its limit; the message names the layer and the range.
+    """
+    LAYERS.check("number of layers", len(layers))
+    STAGES.check("number of layers with weights", sum(isinstance(layer, Weighted) for layer in layers))
+    _check_sides("side of the input", input_shape)
+    ELEMENTS.check("elements of the input", math.prod(input_shape))
+    shape = input_shape
     for index, layer in enumerate(layers):
         name = f"layer {index} {layer}"
         output = output_shape(layer, shape, name)
-        if isinstance(layer, Flatten):
-            yield from _over(f"{name}: values", math.prod(output), INT32_MAX)
+        if isinstance(layer, Conv2d):
+            SIDE.check(f"{name}: stride", layer.stride)
+            _check_sides(f"{name}: side of the output", output)
+            PLANE.check(f"{name}: height x width of the input", math.prod(shape[1:]))
         if isinstance(layer, Weighted):
-            stages += 1
-            yield from _over(f"{name}: layers with weights up to here", stages, MAX_STAGES)
-            weights = weight_shape(layer)
-            if isinstance(layer, Conv2d):
-                yield from _over(f"{name}: height or width of its output", max(output[1:]), MAX_SIDE)
-                yield from _over(f"{name}: positions of its input", math.prod(shape[1:]), MAX_POSITIONS)
-                yield from _over(f"{name}: positions of its output", math.prod(output[1:]), MAX_POSITIONS)
-            yield from _over(f"{name}: weights", math.prod(weights), INT32_MAX)
+            outputs, *fan_in = weight_shape(layer)
+            ELEMENTS.check(f"{name}: weights", outputs * math.prod(fan_in))
             if kind is MethodKind.PRIOT_S:
-                yield from _over(f"{name}: weights of one output, with PRIOT-S", math.prod(weights[1:]), MAX_ROW)
+                ROW.check(f"{name}: weights in a row of PRIOT-S", math.prod(fan_in))
         shape = output
 
 
-def _over(what: str, got: int, most: int) -> Iterator[str]:
-    if got > most:
-        yield f"{what}: expected at most {most}, got {got}"
+def _check_sides(what: str, shape: Sequence[int]) -> None:
+    for side in shape[1:]:
+        SIDE.check(what, side)

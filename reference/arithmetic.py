@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .checks import Int8Array, check_range
+from .checks import Int8Array
 from .errors import ShiftError
+from .ranges import SHIFT, VALUE
 
 IntArray = npt.NDArray[np.signedinteger[Any]]
 
-MAX_SHIFT = 31
 INT8_BITS = 7
 
 
@@ -23,12 +23,12 @@ def check_shift(shift: int) -> None:
     Raises:
         ShiftError: It is outside.
     """
-    check_range("shift", shift, 0, MAX_SHIFT, ShiftError)
+    SHIFT.check("shift", shift, ShiftError)
 
 
 def clip(values: IntArray) -> Int8Array:
     """Clip to -127..127; -128 is no legal value anywhere."""
-    return np.clip(values, -127, 127).astype(np.int8)
+    return np.clip(values, VALUE.low, VALUE.high).astype(np.int8)
 
 
 def bit_width(values: IntArray) -> int:

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .errors import InputError
+from .ranges import VALUE, Range
 
 Int8Array = npt.NDArray[np.int8]
 Int32Array = npt.NDArray[np.int32]
@@ -13,7 +14,7 @@ BoolArray = npt.NDArray[np.bool_]
 
 
 def check_range(what: str, value: object, low: int, high: int, error: type[InputError] = InputError) -> None:
-    """Refuse a value that is not a whole number in low..high.
+    """Refuse a value that is not a whole number in low..high; for ranges that depend on the case, see `ranges`.
 
     Args:
         what: Name of the value for the message.
@@ -25,12 +26,7 @@ def check_range(what: str, value: object, low: int, high: int, error: type[Input
     Raises:
         InputError: The value is not a whole number, or outside the range.
     """
-    if isinstance(value, (int, np.integer)) and not isinstance(value, bool):
-        if low <= value <= high:
-            return
-        value = int(value)  # NumPy's numbers would show their type
-    do = "choose a value in that range"
-    raise error.about(what, expected=f"a whole number in {low}..{high}", got=repr(value), do=do)
+    Range(low, high).check(what, value, error)
 
 
 def check_tensor(what: str, tensor: object, shape: tuple[int, ...], error: type[InputError] = InputError) -> None:
@@ -47,12 +43,12 @@ def check_tensor(what: str, tensor: object, shape: tuple[int, ...], error: type[
     """
     if not isinstance(tensor, np.ndarray) or tensor.dtype != np.int8:
         got = f"dtype {tensor.dtype}" if isinstance(tensor, np.ndarray) else type(tensor).__name__
-        raise error.about(what, expected="an int8 array", got=got, do="convert the values to int8 in -127..127")
+        raise error.about(what, expected="an int8 array", got=got, do=f"convert the values to int8 in {VALUE}")
     if tensor.shape != shape:
         raise error.about(what, expected=f"shape {shape}", got=f"shape {tensor.shape}", do="reshape or correct it")
-    if tensor.size and int(tensor.min()) < -127:
+    if tensor.size and int(tensor.min()) < VALUE.low:
         where = tuple(int(i) for i in np.argwhere(tensor == -128)[0])
-        raise error.about(what, expected="values in -127..127", got=f"-128 at {where}", do="clip the values to -127")
+        raise error.about(what, expected=f"values in {VALUE}", got=f"-128 at {where}", do="clip the values to -127")
 
 
 def check_keys(what: str, keys: Iterable[object], expected: Iterable[object], error: type[InputError]) -> None:

@@ -3,12 +3,13 @@
 import numpy as np
 
 from .arithmetic import check_shift, update_shift
-from .checks import check_range, check_tensor
+from .checks import check_tensor
 from .engine import KernelCase, KernelResult
 from .errors import InputError
 from .methods import apply_update, effective_weights, score_gradient, update_of
 from .network import Conv2d, Linear, check_overflow, output_shape, weight_shape
 from .passes import backward, forward
+from .ranges import MU, THETA
 from .run import Shifts
 
 
@@ -62,7 +63,7 @@ def check_kernel_case(case: KernelCase) -> None:
     check_tensor("weights", case.weights, weight_shape(case.layer))
     check_tensor("image", case.image, case.input_shape)
     check_tensor("error", case.error, shape)
-    check_range("mu", case.mu, 0, 7)
+    MU.check("mu", case.mu)
     for shift in case.shifts or ():
         check_shift(shift)
     _check_scores(case)
@@ -78,7 +79,7 @@ def _check_scores(case: KernelCase) -> None:
             expected = "some" if wanted else "none"
             raise InputError.about(f"{what} of {case.kind}", expected=expected, got=got, do="follow the method")
     if learns:
-        check_range("theta", case.theta, -127, 127)
+        THETA.check("theta", case.theta)
         check_tensor("scores", case.scores, weight_shape(case.layer))
     if case.scored is not None and (case.scored.dtype != np.bool_ or case.scored.shape != case.weights.shape):
         got = f"{case.scored.dtype} of shape {case.scored.shape}"

@@ -5,8 +5,8 @@ import numpy as np
 from .arithmetic import IntArray, check_shift, clip, round_shift
 from .checks import Int8Array
 from .kinds import LossRounding
+from .ranges import LOGIT_EXPONENT
 
-EXPONENT_RANGE = (-12, 24)
 LOG2_E = 47274  # log2(e) in units of 2**-15
 PROBABILITY_BITS = 11
 ERROR_SHIFT = 4
@@ -76,7 +76,7 @@ def softmax_numerators(logits: Int8Array, exponent: int) -> IntArray:
     Returns:
         int64, (K,), each >= 0, at least one > 0.
     """
-    exponent = min(max(exponent, EXPONENT_RANGE[0]), EXPONENT_RANGE[1])
+    exponent = min(max(exponent, LOGIT_EXPONENT.low), LOGIT_EXPONENT.high)
     o = logits.astype(np.int64)
     if exponent <= -7:
         g: IntArray = (1 << (1 - 2 * exponent)) + o * (1 << (1 - exponent)) + o * o

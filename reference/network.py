@@ -8,9 +8,7 @@ from functools import cached_property
 from .checks import check_range
 from .errors import IllegalNetwork
 from .kinds import MethodKind
-
-INT32_MAX = 2**31 - 1
-MAX_CLASSES = 1024
+from .ranges import CLASSES, INT32_MAX, SIZE
 
 
 @dataclass(frozen=True)
@@ -98,13 +96,13 @@ class Network:
             do = "give (channels, height, width) or (features,)"
             raise IllegalNetwork.about("input shape", expected="1 or 3 sizes", got=self.input_shape, do=do)
         for size in self.input_shape:
-            check_range("size of the input", size, 1, INT32_MAX, IllegalNetwork)
+            SIZE.check("size of the input", size, IllegalNetwork)
         last = self.layers[-1] if self.layers else None
         if not isinstance(last, Linear):
             got = "no layers" if last is None else f"{last}"
             raise IllegalNetwork.about("last layer", expected="linear", got=got, do="end with a linear layer")
         _ = self.shapes
-        check_range(f"number of classes of {last}", last.out_features, 2, MAX_CLASSES, IllegalNetwork)
+        CLASSES.check(f"number of classes of {last}", last.out_features, IllegalNetwork)
 
     @cached_property
     def shapes(self) -> tuple[tuple[int, ...], ...]:
@@ -196,13 +194,13 @@ def output_shape(layer: Layer, shape: tuple[int, ...], name: str) -> tuple[int, 
     match layer:
         case Linear(inputs, outputs):
             for what, value in (("inputs", inputs), ("outputs", outputs)):
-                check_range(f"{name}: {what}", value, 1, INT32_MAX, IllegalNetwork)
+                SIZE.check(f"{name}: {what}", value, IllegalNetwork)
             _expect(name, f"an input of shape ({inputs},)", shape, shape == (inputs,))
             return (outputs,)
         case Conv2d(inputs, outputs, kernel, stride, padding):
             sizes = {"input channels": inputs, "output channels": outputs, "kernel": kernel, "stride": stride}
             for what, value in sizes.items():
-                check_range(f"{name}: {what}", value, 1, INT32_MAX, IllegalNetwork)
+                SIZE.check(f"{name}: {what}", value, IllegalNetwork)
             check_range(f"{name}: padding", padding, 0, kernel - 1, IllegalNetwork)
             _expect(name, f"an input of shape ({inputs}, height, width)", shape, len(shape) == 3 and shape[0] == inputs)
             fits = min(shape[1:]) + 2 * padding >= kernel
@@ -210,7 +208,7 @@ def output_shape(layer: Layer, shape: tuple[int, ...], name: str) -> tuple[int, 
             height, width = ((size + 2 * padding - kernel) // stride + 1 for size in shape[1:])
             return outputs, height, width
         case MaxPool2d(size):
-            check_range(f"{name}: window", size, 1, INT32_MAX, IllegalNetwork)
+            SIZE.check(f"{name}: window", size, IllegalNetwork)
             fits = len(shape) == 3 and min(shape[1:]) >= size
             _expect(name, f"an input (channels, height, width) of at least {size} x {size}", shape, fits)
             return shape[0], shape[1] // size, shape[2] // size

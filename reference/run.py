@@ -6,11 +6,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .arithmetic import MAX_SHIFT
-from .checks import BoolArray, Int8Array, check_keys, check_range, check_tensor
+from .checks import BoolArray, Int8Array, check_keys, check_tensor
 from .errors import IllegalRun
 from .kinds import LossRounding, MethodKind, Selection
 from .network import Network
+from .ranges import DEVIATION, EXPONENT, GENERATOR, MU, PERCENT, SHIFT, THETA, VALUE
 from .streams import check_seed, stream
 
 __all__ = [
@@ -119,10 +119,11 @@ def initial_state(
         A state of its own arrays.
 
     Raises:
-        InputError: The seed or the percentage is out of range.
+        InputError: The seed, the percentage or the deviation is out of range.
     """
     rng = run_rng(seed)
-    check_range("percent of scored edges", percent, 0, 100)
+    PERCENT.check("percent of scored edges", percent)
+    DEVIATION.check("deviation of the scores", deviation)
     weighted = model.network.weighted
     if not method.kind.learns_scores:
         return State({i: model.weights[i].copy() for i in weighted}, rng, scales)
@@ -130,7 +131,7 @@ def initial_state(
     scores: dict[int, Int8Array] = {}
     for i in weighted:
         drawn = np.rint(draws.normal(0, deviation, model.weights[i].shape))
-        scores[i] = np.clip(drawn, -127, 127).astype(np.int8)
+        scores[i] = np.clip(drawn, VALUE.low, VALUE.high).astype(np.int8)
     if method.kind is MethodKind.PRIOT:
         return State(scores, rng, scales)
     draws = stream(seed, "selection")
@@ -175,27 +176,27 @@ def _check_method(method: Method) -> None:
         if not isinstance(value, kinds):
             names = ", ".join(kinds)
             raise IllegalRun.about(what, expected=f"one of {names}", got=repr(value), do="choose one of them")
-    check_range("mu", method.mu, 0, 7, IllegalRun)
+    MU.check("mu", method.mu, IllegalRun)
     if method.kind.learns_scores:
-        check_range(f"theta of {method.kind}", method.theta, -127, 127, IllegalRun)
+        THETA.check(f"theta of {method.kind}", method.theta, IllegalRun)
     elif method.theta is not None:
         raise IllegalRun.about(f"theta of {method.kind}", expected="none", got=method.theta, do="leave it out")
 
 
 def _check_model(model: Model) -> None:
     network = model.network
-    check_range("input exponent", model.input_exponent, -64, 63, IllegalRun)
+    EXPONENT.check("input exponent", model.input_exponent, IllegalRun)
     check_keys("weights", model.weights, network.weighted, IllegalRun)
     check_keys("weight exponents", model.weight_exponents, network.weighted, IllegalRun)
     for i in network.weighted:
-        check_range(f"weight exponent of layer {i}", model.weight_exponents[i], -64, 63, IllegalRun)
+        EXPONENT.check(f"weight exponent of layer {i}", model.weight_exponents[i], IllegalRun)
         check_tensor(f"weights of layer {i}", model.weights[i], network.weight_shape(i), IllegalRun)
 
 
 def _check_state(network: Network, method: Method, state: State) -> None:
     kind = method.kind
     what = "scores" if kind.learns_scores else "trained weights"
-    check_range("state of the random generator", state.rng, 1, 2**32 - 1, IllegalRun)
+    GENERATOR.check("state of the random generator", state.rng, IllegalRun)
     check_keys(what, state.values, network.weighted, IllegalRun)
     for i in network.weighted:
         check_tensor(f"{what} of layer {i}", state.values[i], network.weight_shape(i), IllegalRun)
@@ -221,7 +222,7 @@ def check_scales(network: Network, scales: Mapping[int, Shifts]) -> None:
             got = type(shifts).__name__
             raise IllegalRun.about(f"scales of layer {i}", expected="three shifts", got=got, do="give them as Shifts")
         for what, shift in zip(Shifts._fields, shifts, strict=True):
-            check_range(f"{what} shift of layer {i}", shift, 0, MAX_SHIFT, IllegalRun)
+            SHIFT.check(f"{what} shift of layer {i}", shift, IllegalRun)
     first = network.weighted[0]
     if scales[first].backward != 0:
         got = scales[first].backward

@@ -7,11 +7,11 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from .arithmetic import MAX_SHIFT
-from .checks import Int8Array, check_range
+from .checks import Int8Array
 from .engine import Engine
 from .errors import InputError
 from .kinds import MethodKind
+from .ranges import COUNT, SHIFT
 from .run import Method, Model, Shifts, State, run_rng
 from .streams import stream
 
@@ -47,8 +47,8 @@ def calibration_order(seed: int, count: int, samples: int = CALIBRATION_SAMPLES)
     Raises:
         InputError: A number is out of range.
     """
-    check_range("number of samples", count, 1, 2**32 - 1)
-    check_range("number of calibration samples", samples, 1, 2**32 - 1)
+    COUNT.check("number of samples", count)
+    COUNT.check("number of calibration samples", samples)
     return stream(seed, "calibration").permutation(count)[:samples]
 
 
@@ -89,7 +89,7 @@ def calibrate(
         i: Shifts(
             _mode(counted(one[i].forward for one in seen), 0),
             _mode(counted(one[i].backward for one in seen), 0),
-            _mode(counted(one[i].gradient for one in seen), MAX_SHIFT),
+            _mode(counted(one[i].gradient for one in seen), SHIFT.high),
         )
         for i in seen[0]
     }

@@ -3,8 +3,8 @@
 import numpy as np
 import numpy.typing as npt
 
-from .checks import check_range
 from .errors import InputError
+from .ranges import SEED
 
 # 3 is taken by the order of an epoch, which has the epoch as a third number.
 STREAMS = {"data": 0, "scores": 1, "selection": 2, "calibration": 4, "validation": 5}
@@ -17,7 +17,7 @@ def check_seed(seed: int) -> None:
     Raises:
         InputError: It is outside.
     """
-    check_range("seed", seed, 0, 2**32 - 1)
+    SEED.check("seed", seed)
 
 
 def stream(seed: int, name: str) -> np.random.Generator:
@@ -55,6 +55,6 @@ def order(seed: int, epoch: int, count: int) -> npt.NDArray[np.int64]:
         InputError: A number is out of range.
     """
     check_seed(seed)
-    check_range("epoch", epoch, 0, 2**32 - 1)
-    check_range("number of samples", count, 0, 2**32 - 1)
+    SEED.check("epoch", epoch)
+    SEED.check("number of samples", count)
     return np.random.Generator(np.random.PCG64([seed, ORDER, epoch])).permutation(count)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from priot_hil.reference.errors import InputError
+from priot_hil.reference.ranges import SEED
 
 from .claims import Claim, Rule, read_claims
 from .fields import Fields
@@ -171,12 +172,12 @@ def _experiment(table: str, content: dict[str, Any]) -> Experiment:
         train_samples=fields.number("train_samples", 1, 60000),
         test_samples=fields.number("test_samples", 1, 10000),
         angles=angles,
-        seeds=fields.numbers("seeds", 0, 2**32 - 1),
+        seeds=fields.numbers("seeds", SEED.low, SEED.high),
         epochs=fields.number("epochs", 1, 1000),
         baseline=baseline.take("row", str),
         rows=rows,
         row_by_row=fields.texts("row_by_row", names) if "row_by_row" in fields else (),
-        quick_seeds=quick.numbers("seeds", 0, 2**32 - 1),
+        quick_seeds=quick.numbers("seeds", SEED.low, SEED.high),
         quick_epochs=quick.number("epochs", 1, 1000),
         quick_angles=quick.numbers("angles", -360, 360) if "angles" in quick else angles,
     )

@@ -6,6 +6,7 @@ from typing import Any
 
 from priot_hil.reference.errors import InputError
 from priot_hil.reference.kinds import MethodKind, Selection
+from priot_hil.reference.ranges import PERCENT, THETA
 from priot_hil.reference.run import Method
 
 from .fields import Fields, plain
@@ -68,9 +69,9 @@ def take_row(content: Any, usual: Setting) -> Row:
         raise InputError.about("rows", expected="tables", got=repr(content), do=DO)
     fields = Fields(f"row {content.get('name', '?')!r}", content, DO)
     name, kind = fields.take("name", str), fields.choice("method", MethodKind)
-    theta = fields.number("theta", -127, 127) if kind.learns_scores else None
+    theta = fields.number("theta", THETA.low, THETA.high) if kind.learns_scores else None
     is_priot_s = kind is MethodKind.PRIOT_S
-    percent = fields.number("percent", 0, 100) if is_priot_s else None
+    percent = fields.number("percent", PERCENT.low, PERCENT.high) if is_priot_s else None
     selection = fields.choice("selection", Selection) if is_priot_s else None
     trains = fields.take("trains", bool) if "trains" in fields else True
     setting = take_setting(fields, usual)

@@ -15,9 +15,11 @@ from priot_hil.harness.devices import find_device, open_engine
 from priot_hil.harness.engines import DeviceEngine
 from priot_hil.harness.errors import DeviceRestarted, LinkLost
 from priot_hil.harness.firmware import build
-from priot_hil.harness.protocol import MAX_RUN_EPOCHS, ResultRecord
+from priot_hil.harness.limits import RUN_EPOCHS
+from priot_hil.harness.protocol import ResultRecord
 from priot_hil.reference.checks import check_range
 from priot_hil.reference.errors import InputError
+from priot_hil.reference.ranges import SEED
 from priot_hil.reference.streams import order
 
 from .checkpoint import committed_models, sums_by_pretraining
@@ -62,7 +64,7 @@ def run_epochs(
         KeyboardInterrupt: Ctrl-C; a board works on.
     """
     tell = partial((console or default_console()).print, markup=False, highlight=False, soft_wrap=True)
-    check_range("epochs", epochs, 0, MAX_RUN_EPOCHS)
+    RUN_EPOCHS.check("epochs", epochs)
     experiment = chosen(read_experiment(TABLE), row, angle, seed, epochs)
     opened = open_engine(device)
     if not isinstance(opened, DeviceEngine) or not isinstance(opened.device, LinkDevice) or not can_run(opened.device):
@@ -95,7 +97,7 @@ def chosen(experiment: Experiment, row: str, angle: int, seed: int, epochs: int)
     if row not in rows:
         raise InputError.about("row", expected=f"one of {', '.join(rows)}", got=repr(row), do="name one of them")
     check_range("angle", angle, -360, 360)
-    check_range("seed", seed, 0, 2**32 - 1)
+    SEED.check("seed", seed)
     return replace(experiment, rows=(rows[row],), angles=(angle,), seeds=(seed,), epochs=epochs)
 
 

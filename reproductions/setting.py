@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from priot_hil.reference.kinds import LossRounding
+from priot_hil.reference.ranges import DEVIATION, MU
 from priot_hil.reference.run import SCORE_DEVIATION
 from priot_hil.reference.scales import CALIBRATION_SAMPLES
 
@@ -63,10 +64,10 @@ def told(change: str, value: Any) -> str:
 _READERS: dict[str, Callable[[Fields, str], Any]] = {
     "pretraining": lambda fields, name: fields.text(name, PRETRAININGS),
     "loss_rounding": lambda fields, name: fields.choice(name, LossRounding),
-    "mu": lambda fields, name: fields.number(name, 0, 7),
+    "mu": lambda fields, name: fields.number(name, MU.low, MU.high),
     "calibration_samples": lambda fields, name: fields.number(name, 1, 60000),
     "zeros_count": lambda fields, name: fields.take(name, bool),
-    "score_deviation": lambda fields, name: fields.number(name, 0, 127),
+    "score_deviation": lambda fields, name: fields.number(name, DEVIATION.low, DEVIATION.high),
     "update_rounding": lambda fields, name: fields.choice(name, UpdateRounding),
 }
 _WITHOUT_DEFAULT = ("pretraining", "loss_rounding", "mu")

@@ -8,6 +8,7 @@ from typing import Any
 
 from priot_hil.reference.errors import InputError
 from priot_hil.reference.kinds import LossRounding
+from priot_hil.reference.ranges import MU
 
 from .fields import DO, Fields
 from .row import Row, changed
@@ -142,7 +143,7 @@ def take_study(fields: Fields, rows: Sequence[Row]) -> Study | None:
             rows=grid.texts("rows", names),
             pretraining=grid.texts("pretraining", PRETRAININGS),
             loss_rounding=grid.texts("loss_rounding", list(LossRounding)),
-            mu=grid.numbers("mu", 0, 7),
+            mu=grid.numbers("mu", MU.low, MU.high),
         ),
         gain=Gain(gain.text("row", names), gain.text("over", names), gain.real("low"), gain.real("high")),
         axes=tuple(_axis(axis, names) for axis in axes),

@@ -14,6 +14,7 @@ from priot_hil.reference.checks import Int8Array
 from priot_hil.reference.engine import KernelCase, KernelResult, Step
 from priot_hil.reference.kernel import run_kernel
 from priot_hil.reference.network import Conv2d, Flatten, Linear, MaxPool2d, Relu, output_shape, weight_shape
+from priot_hil.reference.ranges import CLASSES, EXPONENT, GENERATOR, MU
 from priot_hil.reference.reference_engine import ReferenceEngine
 from priot_hil.reference.run import LossRounding, MethodKind
 
@@ -218,7 +219,8 @@ def _run(run: Run, steps: list[Step]) -> Classes:
     network, method, scales = run.model.network, run.method, run.state.scales
     first, kinds = type(network.layers[0]), [type(layer) for layer in network.layers]
     pools = [sum(kinds[j] is MaxPool2d for j in stage.behind) for stage in network.stages]
-    constant = run.model.input_exponent + sum(run.model.weight_exponents.values())
+    weight_exponents = run.model.weight_exponents.values()
+    constant = run.model.input_exponent + sum(weight_exponents)
     exponents = [constant + sum(shifts.forward for shifts in step.shifts.values()) for step in steps]
     right = [step.prediction == label for step, label in zip(steps, run.labels, strict=True)]
     return {
@@ -238,8 +240,12 @@ def _run(run: Run, steps: list[Step]) -> Classes:
         "three convolutions": kinds.count(Conv2d) == 3,
         "three linear layers": kinds.count(Linear) == 3,
         "two pools behind a convolution": max(pools) == 2,
-        **{f"{n} classes": network.classes == n for n in range(2, 13)},
+        **{f"{n} classes": network.classes == n for n in (*range(2, 13), CLASSES.high)},
         "more than 12 classes": network.classes > 12,
+        **{f"input exponent {end}": run.model.input_exponent == end for end in (EXPONENT.low, EXPONENT.high)},
+        **{f"weight exponent {end}": end in weight_exponents for end in (EXPONENT.low, EXPONENT.high)},
+        **{f"mu {end}": scales is None and method.mu == end for end in (MU.low, MU.high)},
+        **{f"generator {end}": run.state.rng == end for end in (GENERATOR.low, GENERATOR.high)},
         "wild update": scales is not None and any(shifts.gradient < 4 for shifts in scales.values()),
         "4 steps": len(steps) == 4,
         "exponent clamped from below": min(exponents) < -12,

@@ -40,7 +40,7 @@ def shift_triples(fan_in: int, positions: int, learns_scores: bool) -> st.Search
 @cache
 def _shift_table(center: int) -> tuple[int, ...]:
     """256 shifts, the first 32 are 0..31 in their order."""
-    wild = tuple(range(32)) * 3 + (0, 31) * 4
+    wild = tuple(range(32)) * 3 + (0, 31) * 10
     near = tuple(min(max(center + NEAR[k % len(NEAR)], 0), 31) for k in range(256 - len(wild)))
     return wild + near
 

@@ -43,7 +43,7 @@ USUAL = Sizes()
 
 KERNELS = (1, 2, 3, 3, 3, 4, 5, 5, 6, 7)
 WINDOWS = (2, 2, 3, 1)
-CLASSES = tuple(range(2, 13)) * 4 + (13, 17, 31, 64, 127, 256, 1000, 1024)
+CLASSES = tuple(range(2, 13)) * 4 + (13, 17, 31, 64, 127, 256, 1000, 1024, 1024, 1024)
 
 # One letter a layer: r relu, p maxpool2d, f flatten. The simplest first; repeated ones are drawn more often.
 IMAGE_BEHIND = ("", "r", "r", "p", "rp", "rp", "pr", "pp", "rpr", "prp", "ppr", "rr")

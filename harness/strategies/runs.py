@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from priot_hil.reference.checks import Int8Array
 from priot_hil.reference.network import Network
+from priot_hil.reference.ranges import EXPONENT, GENERATOR
 from priot_hil.reference.run import Method, MethodKind, Model, Shifts, State
 
 from .arrays import int8_arrays, masks
@@ -17,8 +18,13 @@ from .methods import methods, shift_triples
 from .networks import USUAL, Sizes, networks
 
 USUAL_EXPONENTS = (-7, -8, -9, -6, -10, -5, -12, -2)
-EXPONENTS = USUAL_EXPONENTS * 24 + tuple(range(-64, 64))
-"""The usual exponents of a layer's weights three times in five; the rest reaches every branch and clamp of the loss."""
+EXPONENTS = USUAL_EXPONENTS * 24 + tuple(range(EXPONENT.low, EXPONENT.high + 1)) + (EXPONENT.low, EXPONENT.high) * 16
+"""The usual exponents of a layer's weights every second time; the rest reaches every branch and clamp of the loss, and
+both ends of the range."""
+GENERATORS = st.integers(0, 15).flatmap(
+    lambda place: st.just(GENERATOR.high) if place == 15 else st.integers(GENERATOR.low, GENERATOR.high)
+)
+"""Its states, the last one every 16th time; Hypothesis draws the first one often by itself."""
 
 
 class Run(NamedTuple):
@@ -70,7 +76,7 @@ def runs(
     }
     state = State(
         values=scores or {i: weights[i].copy() for i in shapes},
-        rng=draw(st.integers(1, 2**32 - 1)),
+        rng=draw(GENERATORS),
         scales=draw(_scales(network, method)),
         scored={i: draw(masks(shape)) for i, shape in shapes.items()} if method.kind is MethodKind.PRIOT_S else None,
     )

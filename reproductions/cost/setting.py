@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from priot_hil.reference.errors import InputError
+from priot_hil.reference.ranges import SEED
 
 from ..experiment import FOLDER, Experiment, read_experiment
 from ..fields import Fields
@@ -74,7 +75,7 @@ def _setting(fields: Fields) -> CostSetting:
     setting = CostSetting(
         title=fields.take("title", str),
         experiment=experiment,
-        seed=fields.number("seed", 0, 2**32 - 1),
+        seed=fields.number("seed", SEED.low, SEED.high),
         angle=fields.number("angle", -360, 360),
         full=_amount(fields, experiment),
         quick=_amount(quick, experiment),

@@ -18,7 +18,7 @@ from priot_hil.harness.strategies import Run
 from priot_hil.reference.reference_engine import ReferenceEngine
 from priot_hil.reference.run import MethodKind
 
-SMALL_ARENA = 1 << 20  # so that a little is too much for the library
+SMALL_ARENA = 4 << 20  # so that a little is too much for the library, and a layer at the bound of its sums is not
 
 
 @pytest.fixture(scope="session")

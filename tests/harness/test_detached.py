@@ -24,6 +24,7 @@ from priot_hil.harness.protocol import (
     WriteRequest,
 )
 from priot_hil.harness.strategies import Run
+from priot_hil.reference.errors import InputError
 from priot_hil.reference.reference_engine import ReferenceEngine
 from priot_hil.reference.run import MethodKind
 
@@ -159,11 +160,18 @@ def test_a_run_that_cannot_start_is_refused(device_engine: DeviceEngine, make_ru
     before = device_engine.state_crc()
     for epochs, tag, value in ((3, TAG, 3), (0xFFFF, TAG, 0xFFFF), (2, 0, 0)):
         with pytest.raises(KernelStatus, match=rf"bad_value, value {value}\)"):
-            start_run(device, epochs, tag)
+            device.command(CommandCode.RUN, RunRequest(epochs, tag).pack())
     assert progress(device).tag == 0
     prepare(device_engine, run, [np.arange(6)] * (MAX_RUN_EPOCHS + 1))
     with pytest.raises(KernelStatus, match=rf"bad_value, value {MAX_RUN_EPOCHS + 1}\)"):
-        start_run(device, MAX_RUN_EPOCHS + 1, TAG)
+        device.command(CommandCode.RUN, RunRequest(MAX_RUN_EPOCHS + 1, TAG).pack())
+    for epochs, tag, bounds in (
+        (MAX_RUN_EPOCHS + 1, TAG, r"0\.\.40"),
+        (-1, TAG, r"0\.\.40"),
+        (1, 0, r"1\.\.4294967295"),
+    ):
+        with pytest.raises(InputError, match=bounds):
+            start_run(device, epochs, tag)
     assert device_engine.state_crc() == before
 
 

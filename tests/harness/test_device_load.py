@@ -58,8 +58,16 @@ def test_a_network_larger_than_the_arena(device_engine: DeviceEngine, make_run: 
 @pytest.mark.parametrize(
     ("layers", "too_many", "expected"),
     [
-        ((*[Relu()] * (MAX_LAYERS - 1), Linear(2, 2)), Relu(), f"expected at most {MAX_LAYERS} layers, got 49"),
-        ((Linear(2, 2),) * MAX_STAGES, Linear(2, 2), rf"too_large, layer {MAX_STAGES}, value {MAX_STAGES}\)"),
+        (
+            (*[Relu()] * (MAX_LAYERS - 1), Linear(2, 2)),
+            Relu(),
+            rf"layers: expected a whole number in 1\.\.{MAX_LAYERS}, got 49",
+        ),
+        (
+            (Linear(2, 2),) * MAX_STAGES,
+            Linear(2, 2),
+            rf"layers with weights: expected a whole number in 1\.\.{MAX_STAGES}, got 25",
+        ),
     ],
     ids=["layers", "layers with weights"],
 )
@@ -78,8 +86,8 @@ def test_as_many_layers_as_there_may_be(
 @pytest.mark.parametrize(
     ("shape", "layers", "expected"),
     [
-        ((1, 70000, 1), (Flatten(), Linear(70000, 2)), r"size in layer 0 flatten: .* got 70000"),
-        ((1, 1, 70000), (Conv2d(1, 1, 1, 70000), Flatten(), Linear(1, 2)), r"size in layer 0 conv2d.* got 70000"),
+        ((1, 70000, 1), (Flatten(), Linear(70000, 2)), r"side of the input: .* 1\.\.65535, got 70000"),
+        ((1, 1, 9), (Conv2d(1, 1, 1, 70000), Flatten(), Linear(1, 2)), r"layer 0 conv2d.*: stride: .* got 70000"),
     ],
 )
 def test_sizes_that_a_description_cannot_hold(shape: tuple[int, ...], layers: tuple[Layer, ...], expected: str) -> None:

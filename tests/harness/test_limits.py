@@ -1,136 +1,116 @@
-"""Limits of devices beside the arena: the true one is named, with its bound, and none where all are kept."""
+"""Limits of devices: looked at before anything is sent, each with its bound in the sentence."""
+
+import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
 
-from priot_hil.harness.description import describe_run
-from priot_hil.harness.engines import DeviceEngine
-from priot_hil.harness.errors import KernelStatus
-from priot_hil.harness.limits import broken_by_kernel, broken_by_run
-from priot_hil.harness.protocol import NO_DETAIL, CommandCode, StatusCode
-from priot_hil.harness.strategies import Run, kernel_cases, runs
+from priot_hil.harness.description import describe_kernel, describe_run, pack_dataset
+from priot_hil.harness.device_kinds import DeviceOptions
+from priot_hil.harness.example import example_run
+from priot_hil.harness.limits import BAUD, LIMITS, PLACE, SAMPLES
+from priot_hil.harness.paths import ROOT
+from priot_hil.harness.protocol import PAYLOAD_LIMIT, LayerRecord, ModelRecord
 from priot_hil.reference.engine import KernelCase
 from priot_hil.reference.errors import InputError
-from priot_hil.reference.network import Conv2d, Flatten, Layer, Linear, MaxPool2d, Network
-from priot_hil.reference.run import Method, MethodKind, Model, initial_state
-
-NITI, PRIOT, PRIOT_S = MethodKind.NITI_DYNAMIC, MethodKind.PRIOT, MethodKind.PRIOT_S
-Case = tuple[MethodKind, tuple[int, ...], tuple[Layer, ...]]
-
-# Each with what breaks it, and the same at the bound.
-BROKEN: dict[str, tuple[Case, str, Case]] = {
-    "row": (
-        (PRIOT_S, (65_537,), (Linear(65_537, 2),)),
-        r"layer 0 linear 65537->2: weights of one output, with PRIOT-S: expected at most 65536, got 65537",
-        (PRIOT_S, (65_536,), (Linear(65_536, 2),)),
-    ),
-    "row of a convolution": (
-        (PRIOT_S, (1, 257, 257), (Conv2d(1, 2, 257), Flatten(), Linear(2, 2))),
-        r"layer 0 conv2d 1->2 k257: weights of one output, with PRIOT-S: expected at most 65536, got 66049",
-        (PRIOT_S, (1, 256, 256), (Conv2d(1, 2, 256), Flatten(), Linear(2, 2))),
-    ),
-    "layers with weights": (
-        (NITI, (2,), (Linear(2, 2),) * 25),
-        r"layer 24 linear 2->2: layers with weights up to here: expected at most 24, got 25",
-        (NITI, (2,), (Linear(2, 2),) * 24),
-    ),
-    "plane": (
-        (NITI, (1, 2048, 2048), (Conv2d(1, 1, 1, 64), Flatten(), Linear(1024, 2))),
-        r"layer 0 conv2d 1->1 k1 s64: positions of its input: expected at most 4194303, got 4194304",
-        (NITI, (1, 2047, 2049), (Conv2d(1, 1, 1, 64), Flatten(), Linear(1056, 2))),
-    ),
-    "image": (
-        (NITI, (512, 2048, 2048), (MaxPool2d(2048), Flatten(), Linear(512, 2))),
-        r"the image: values: expected at most 2147483647, got 2147483648",
-        (NITI, (512, 2048, 2047), (MaxPool2d(2047), Flatten(), Linear(512, 2))),
-    ),
-}
+from priot_hil.reference.kernel import run_kernel
+from priot_hil.reference.network import Conv2d
+from priot_hil.reference.ranges import RANGES, Range
+from priot_hil.reference.run import MethodKind, Shifts
 
 
-def blank(case: Case) -> Run:
-    """A run whose weights are all zero."""
-    kind, shape, layers = case
-    network = Network(shape, layers)
-    weights = {i: np.zeros(network.weight_shape(i), np.int8) for i in network.weighted}
-    model = Model(network, weights, dict.fromkeys(network.weighted, -7))
-    method = Method(kind, theta=kind.default_theta)
-    return Run(
-        model, method, initial_state(model, method, seed=0), np.zeros((0, *shape), np.int8), np.zeros(0, np.int64)
-    )
+@pytest.mark.parametrize(
+    ("heading", "table"), [("| range | low | high | section |", RANGES), ("| limit | low | high | why |", LIMITS)]
+)
+def test_the_documents_list_every_range(heading: str, table: tuple[Range, ...]) -> None:
+    """docs/semantics.md has each with its ends, and no other."""
+    rows = [f"| {row.of} | {row.low:,} | {row.high:,} | {row.note} |" for row in table]
+    expected = "\n".join([heading, "|---|---|---|---|", *rows])
+    text = (ROOT / "docs" / "semantics.md").read_text()
+    found = re.search(re.escape(heading) + r"(\n\|[^\n]*)*", text)
+    assert found is not None
+    assert found[0] == expected
 
 
-@pytest.mark.parametrize("name", BROKEN)
-def test_a_broken_limit_is_named(device_engine: DeviceEngine, name: str) -> None:
-    """By every device, whatever its arena: the layer, the bound, what came; and not a word of the arena's size."""
-    case, expected, _ = BROKEN[name]
-    run = blank(case)
-    with pytest.raises(InputError, match=rf"refused load: .*; {expected}; make the network smaller\.$") as caught:
-        device_engine.load(run.model, run.method, run.state)
-    assert "the arena has" not in str(caught.value)
-    assert "too_large" in str(caught.value)
+def packed(samples: int, *orders: list[int]) -> bytes:
+    """A transfer set of so many images of one pixel, and orders."""
+    images, labels = np.zeros((samples, 1), np.int8), np.zeros(samples, np.int64)
+    return pack_dataset(images, labels, images[:0], labels[:0], [np.array(order, np.int64) for order in orders])
 
 
-@pytest.mark.parametrize("name", BROKEN)
-def test_at_the_bound_none_is_broken(device_engine: DeviceEngine, name: str) -> None:
-    """A device takes it, or says that it is its arena that is too small."""
-    kind, shape, layers = BROKEN[name][2]
-    assert broken_by_run(Network(shape, layers), kind) is None
-    run = blank(BROKEN[name][2])
-    refused = None
-    try:
-        device_engine.device.command(CommandCode.LOAD, describe_run(run.model, run.method, run.state, 0))
-    except KernelStatus as status:
-        refused = status
-    if refused is not None:
-        assert (refused.status, refused.layer) == (StatusCode.TOO_LARGE, None)
-        assert (refused.value or 0) > device_engine.device.hello.arena_bytes
+@pytest.mark.parametrize(
+    ("order", "said"),
+    [
+        ([0, 1, 3], r"place in the order of epoch 2: .* 0\.\.2, got 3;"),
+        ([-1, 1, 2], r"place in the order of epoch 2: .* 0\.\.2, got -1;"),
+        ([0, 1], "order of epoch 2: expected 3, got 2;"),
+        ([0, 1, 2, 0], "order of epoch 2: expected 3, got 4;"),
+    ],
+)
+def test_orders_of_a_transfer_set(order: list[int], said: str) -> None:
+    """Each has a place for every training sample; in 16 bits another number would become a legal one."""
+    assert packed(3, [2, 2, 2], [0, 0, 0])
+    with pytest.raises(InputError, match=said):
+        packed(3, [0, 1, 2], order)
 
 
-@given(run=runs())
-def test_generated_runs_keep_all_limits(run: Run) -> None:
-    """They run on every device."""
-    assert broken_by_run(run.model.network, run.method.kind) is None
+def test_places_beyond_16_bits_are_not_packed() -> None:
+    """Though there is such a sample."""
+    samples = PLACE.high + 2
+    assert packed(samples, [PLACE.high] * samples)
+    with pytest.raises(InputError, match=rf"{PLACE}, got {PLACE.high + 1};"):
+        packed(samples, [PLACE.high + 1] * samples)
 
 
-@given(case=kernel_cases())
-def test_generated_kernels_keep_all_limits(case: KernelCase) -> None:
-    """Nor does a single stage break one."""
-    assert broken_by_kernel(case) is None
+def test_more_samples_than_a_device_counts_are_not_packed() -> None:
+    """With the bound in the sentence, before a byte is copied."""
+    images = np.broadcast_to(np.zeros(1, np.int8), (SAMPLES.high, 1))
+    labels = np.broadcast_to(np.zeros(1, np.int64), SAMPLES.high)
+    with pytest.raises(InputError, match=rf"samples of a transfer set: .*{SAMPLES}, got {SAMPLES.high + 1};"):
+        pack_dataset(images, labels, images[:1], labels[:1])
+    few = images[:4096], labels[:4096], images[:0], labels[:0]
+    with pytest.raises(InputError, match=rf"in all orders .*{SAMPLES}, got {SAMPLES.high + 1};"):
+        pack_dataset(*few, [labels[:4096]] * 4096)
 
 
-@pytest.mark.parametrize("layer", [None, 3])
-def test_another_limit_is_not_guessed(
-    process_engine: DeviceEngine, monkeypatch: pytest.MonkeyPatch, layer: int | None
-) -> None:
-    """Firmware built elsewhere may have limits of its own: then nobody says that it is the arena."""
-
-    def refuse(command: CommandCode, payload: bytes = b"", budget: float = 0.0) -> bytes:
-        raise KernelStatus("device refused load", status=StatusCode.TOO_LARGE, layer=layer, value=7)
-
-    monkeypatch.setattr(process_engine.device, "command", refuse)
-    run = blank((NITI, (2,), (Linear(2, 2),)))
-    with pytest.raises(InputError, match=r"which of its limits that is, it does not say; make the network smaller"):
-        process_engine.load(run.model, run.method, run.state)
-
-
-@pytest.mark.parametrize("status", [code for code in StatusCode if code not in (StatusCode.OK, StatusCode.TOO_LARGE)])
-def test_other_refusals_give_no_advice_on_size(
-    process_engine: DeviceEngine, monkeypatch: pytest.MonkeyPatch, status: StatusCode
-) -> None:
-    """A smaller network would not help."""
-
-    def refuse(command: CommandCode, payload: bytes = b"", budget: float = 0.0) -> bytes:
-        raise KernelStatus("device refused load", status=status)
-
-    monkeypatch.setattr(process_engine.device, "command", refuse)
-    run = blank((NITI, (2,), (Linear(2, 2),)))
-    with pytest.raises(KernelStatus, match=r"^device refused load$"):
-        process_engine.load(run.model, run.method, run.state)
+ONE = np.ones((1, 1, 1, 1), np.int8)
+STAGE = KernelCase(
+    layer=Conv2d(1, 1, 1, 65_535),
+    behind=(),
+    input_shape=(1, 1, 1),
+    kind=MethodKind.NITI_STATIC,
+    theta=None,
+    weights=ONE,
+    scores=None,
+    scored=None,
+    image=ONE[0],
+    error=ONE[0],
+    shifts=Shifts(0, 0, 0),
+)
 
 
-def test_a_status_carries_its_number(process_engine: DeviceEngine) -> None:
-    """What the device has said beside its status, for whoever explains it."""
-    with pytest.raises(KernelStatus) as caught:
-        process_engine.device.command(CommandCode.READ, bytes(7) + b"\xff")
-    assert caught.value.value != NO_DETAIL
+def test_a_stage_is_looked_at_as_a_network_is() -> None:
+    """A legal stage that a record has no room for."""
+    assert describe_kernel(STAGE)
+    beyond = replace(STAGE, layer=Conv2d(1, 1, 1, 65_536))
+    run_kernel(beyond)
+    with pytest.raises(InputError, match=r"layer 0 conv2d .*: stride: .* 1\.\.65535, got 65536;"):
+        describe_kernel(beyond)
+
+
+def test_the_longest_description_fits_a_frame() -> None:
+    """With as many layers as there may be."""
+    layers = LIMITS[0].high
+    assert ModelRecord.size() + layers * LayerRecord.size() <= PAYLOAD_LIMIT
+    run = example_run(MethodKind.PRIOT)
+    assert len(describe_run(run.model, run.method, run.state, 0)) == ModelRecord.size() + 5 * LayerRecord.size()
+
+
+def test_baud() -> None:
+    """Refused before a port is opened."""
+    for baud in (BAUD.low, BAUD.high):
+        assert DeviceOptions(baud=baud).baud == baud
+    for baud in (BAUD.low - 1, -1, BAUD.high + 1, 2**64):
+        with pytest.raises(InputError, match=rf"baud, bits per second: .* {BAUD}, got {baud};"):
+            DeviceOptions(baud=baud)

@@ -158,13 +158,23 @@ def test_results_that_differ_are_told(command, monkeypatch):
         command("process")
 
 
+@pytest.mark.parametrize(("angle", "seed", "epochs"), [(-360, 0, 0), (360, 2**32 - 1, 40)])
+def test_the_ends_of_what_can_be_run(angle, seed, epochs):
+    """They are taken as they are."""
+    experiment = chosen(read_experiment("accuracy"), "PRIOT", angle, seed, epochs)
+    assert (experiment.angles, experiment.seeds, experiment.epochs) == ((angle,), (seed,), epochs)
+
+
 def test_what_cannot_be_run_is_refused():
     """Before any data is looked at."""
     for options, expected in (
         ({"row": "before transfer"}, "row: expected one of dynamic NITI"),
         ({"epochs": 41}, r"epochs: expected a whole number in 0\.\.40, got 41"),
-        ({"angle": 400}, "angle"),
-        ({"seed": -1}, "seed"),
+        ({"epochs": -1}, r"epochs: expected a whole number in 0\.\.40, got -1"),
+        ({"angle": 361}, r"angle: expected a whole number in -360\.\.360, got 361"),
+        ({"angle": -361}, r"angle: expected a whole number in -360\.\.360, got -361"),
+        ({"seed": -1}, r"seed: expected a whole number in 0\.\.4294967295, got -1"),
+        ({"seed": 2**32}, r"seed: expected a whole number in 0\.\.4294967295, got 4294967296"),
     ):
         with pytest.raises(InputError, match=expected):
             run_epochs("process", **options)

@@ -14,23 +14,27 @@ typedef enum {
     PROGRAM
 } operation;
 
+typedef void (*bootrom_erase)(uint32_t offset, size_t count, uint32_t block_bytes, uint8_t block_erase);
+typedef void (*bootrom_program)(uint32_t offset, const uint8_t *bytes, size_t count);
+
 static struct {
     bootrom_function connect, exit_xip, flush_cache;
-    void (*erase)(uint32_t offset, size_t count, uint32_t block_bytes, uint8_t block_erase);
-    void (*program)(uint32_t offset, const uint8_t *bytes, size_t count);
+    bootrom_erase erase;
+    bootrom_program program;
 } rom;
 
 int flash_start(void) {
     rom.connect = bootrom_find('I', 'F');
     rom.exit_xip = bootrom_find('E', 'X');
     rom.flush_cache = bootrom_find('F', 'C');
-    *(bootrom_function *)&rom.erase = bootrom_find('R', 'E');
-    *(bootrom_function *)&rom.program = bootrom_find('R', 'P');
+    rom.erase = (bootrom_erase)bootrom_find('R', 'E');
+    rom.program = (bootrom_program)bootrom_find('R', 'P');
     return rom.connect != NULL && rom.exit_xip != NULL && rom.flush_cache != NULL && rom.erase != NULL &&
            rom.program != NULL;
 }
 
-static inline void exchange(uint8_t *frame, uint32_t count) {
+/* Always within its caller: a function of its own would lie in flash. */
+__attribute__((always_inline)) static inline void exchange(uint8_t *frame, uint32_t count) {
     REGISTER(GPIO_QSPI_SS_CTRL) = QSPI_SS_LOW;
     for (uint32_t i = 0; i < count; ++i) {
         REGISTER(SSI + SSI_DR0) = frame[i];

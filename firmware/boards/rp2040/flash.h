@@ -5,9 +5,7 @@
 
 #include <stdint.h>
 
-enum {
-    FLASH_EXCHANGE_LIMIT = 16 /* bytes, as many as the interface keeps */
-};
+#define FLASH_EXCHANGE_LIMIT 16 /* bytes, as many as the interface keeps */
 
 /* Finds the bootrom's functions; 0 where there are none. First of all: the others trust that it found them. */
 int flash_start(void);
