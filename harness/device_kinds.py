@@ -5,10 +5,9 @@ from dataclasses import dataclass
 
 from priot_hil.reference.errors import InputError
 
+from .options import BAUD, MOST_BAUD
 from .quarantine import Quarantine
 from .replay import AnyEngine
-
-BAUD = 115200
 
 OpenedEngine = AnyEngine
 
@@ -29,8 +28,9 @@ class DeviceOptions:
     quarantine: Quarantine | None = None
 
     def __post_init__(self) -> None:
-        if self.baud <= 0:
-            raise InputError.about("baud", expected="bits per second, more than 0", got=self.baud, do=f"try {BAUD}")
+        if not 0 < self.baud <= MOST_BAUD:
+            expected = f"bits per second in 1..{MOST_BAUD}"
+            raise InputError.about("baud", expected=expected, got=self.baud, do=f"try {BAUD}")
 
 
 DEFAULT_OPTIONS = DeviceOptions()

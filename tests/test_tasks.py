@@ -54,7 +54,10 @@ def expect_refusal(*arguments: str | Path, sentence: str) -> None:
         (["replay", "--capsule", "no such.npz", "--device", "host"], "no such.npz"),
         (["build", "--preset", "nosuch"], "preset: expected rp2040 or rp2040-gcc or host or host-sanitized"),
         (["pretrain", "--way", "nosuch"], "expected"),
-        (["verify", "--records", "no such.jsonl"], "no such.jsonl: expected a chain of records"),
+        (
+            ["verify", "--records", "no such.jsonl"],
+            "--records: expected a table's file, JSON Lines, a file that is there, got 'no such.jsonl'",
+        ),
         (["publish", "--records", "README.md"], "README.md: expected a chain of records"),
         (["flash", "--image", "nosuch"], "image: expected flash or ram"),
         (["flash", "--drive", "no such folder"], "drive no such folder: expected a drive with 'Board-ID: RPI-RP2'"),

@@ -1,4 +1,4 @@
-"""How many processes share the suite, where `-n auto` leaves it open."""
+"""How many processes share the suite, where the command line leaves it open."""
 
 import pytest
 

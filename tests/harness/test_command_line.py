@@ -3,7 +3,7 @@
 import pytest
 from invoke.exceptions import Exit
 
-from priot_hil.harness.command_line import command
+from priot_hil.harness.command_line import with_status
 from priot_hil.harness.errors import CheckFailed, DeviceFault, EmulationStuck, KernelStatus, LinkLost
 from priot_hil.reference.errors import InputError
 
@@ -11,7 +11,7 @@ from priot_hil.reference.errors import InputError
 def ended(outcome: BaseException | int | None) -> Exit | None:
     """How a task ends whose function returns or raises this."""
 
-    @command
+    @with_status
     def task() -> int | None:
         if isinstance(outcome, BaseException):
             raise outcome
