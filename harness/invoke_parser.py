@@ -19,7 +19,7 @@ def refuse_in_sentences() -> None:
 
     By itself it ends with 1, or with a traceback where a text is no number, and takes `--help` for a value.
     """
-    handle, clean_up = ParseMachine.handle, Program.parse_cleanup
+    handle, complete, clean_up = ParseMachine.handle, ParseMachine.complete_flag, Program.parse_cleanup
 
     def refuse(_: ParseMachine, message: str) -> None:
         end = "" if message.endswith((".", "!")) else "."
@@ -43,12 +43,22 @@ def refuse_in_sentences() -> None:
         except ValueError:
             machine.error(f"{machine.flag!r} does not take {token!r}!")
 
+    def end_option(machine: ParseMachine) -> None:
+        if machine.flag is not None and machine.flag.kind is list and not machine.flag_got_value:
+            machine.error(f"Flag {machine.flag!r} needed value and was not given one!")
+        complete(machine)
+
     def finish(program: Program) -> None:
         try:
             clean_up(program)
         except ParseError as error:
             raise Exit(f"error: {error} See `./run invoke --list`.", BAD_INPUT) from error
 
-    methods = ((ParseMachine, "error", refuse), (ParseMachine, "handle", take), (Program, "parse_cleanup", finish))
+    methods = (
+        (ParseMachine, "error", refuse),
+        (ParseMachine, "handle", take),
+        (ParseMachine, "complete_flag", end_option),
+        (Program, "parse_cleanup", finish),
+    )
     for owner, name, method in methods:
         setattr(owner, name, method)

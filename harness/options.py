@@ -13,7 +13,8 @@ from priot_hil.reference.errors import InputError
 
 BAUD = 115200
 MOST_BAUD = 10_000_000  # more than any port can
-LONGEST_SHOWN = 60  # characters of a value in a refusal
+LONGEST = 4000  # characters of a text, which a path could not have either
+LONGEST_SHOWN = 60  # of them in a refusal
 WHOLE = re.compile(r"-?[0-9]+")
 NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 
@@ -111,7 +112,7 @@ class Text(Kind):
 
     def read(self, option: str, text: str) -> Any:
         """See `Kind`."""
-        if not text.strip() or not text.isprintable():
+        if not text.strip() or not text.isprintable() or len(text) > LONGEST:
             do = "give one, on one line, or leave the option out"
             raise InputError.about(f"--{option}", expected=self.legal, got=shown(text), do=do)
         return text

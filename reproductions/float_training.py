@@ -173,7 +173,7 @@ def import_torch() -> Any:
     try:
         return importlib.import_module("torch")
     except ImportError as error:
-        do = "ask for it: give the same command as PRIOT_EXTRAS=float ./run invoke ..."
+        do = "ask for it: PRIOT_EXTRAS=float ./run invoke TASK, with the same options"
         raise InputError.about("torch", expected="an installed torch", got=str(error), do=do) from error
 
 

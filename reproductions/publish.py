@@ -52,14 +52,15 @@ def publish(
     """
     folder = root / "docs" / "results"
     made: dict[Path, bytes | str] = {}
-    tables = {path: read_table(path) for path in published_tables(folder)}
+    for path in taken:
+        made |= report_files(path, folder)
+    new: dict[Path, Table] = {}
     if records is not None:
         table = read_table(records)
         check_publishable(table, records)
         path = folder / f"{table.experiment.table}.jsonl"
-        made[path], tables[path] = records.read_bytes(), table
-    for path in taken:
-        made |= report_files(path, folder)
+        made[path], new[path] = records.read_bytes(), table
+    tables = {path: read_table(path) for path in published_tables(folder) if path not in new} | new
     readme = root / "README.md"
     made[readme] = readme.read_text(encoding="utf-8")
     for path, table in tables.items():

@@ -1,8 +1,12 @@
 """How many cases each property gets, and how many processes a session."""
 
+import sys
+
 import pytest
 from hypothesis import HealthCheck, Phase, settings
-from workers import count_workers
+from workers import check_workers, count_workers
+
+from priot_hil.reference.errors import InputError
 
 # An emulated board is slower than a function call and its speed says nothing about its correctness: no deadlines.
 # Explaining a failure by the lines it ran says nothing about firmware.
@@ -18,13 +22,19 @@ settings.load_profile("default")
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_cmdline_main(config: pytest.Config) -> None:
-    """Lets pytest-xdist decide as for `-n auto`, where it is there and the command line says nothing of processes."""
+def pytest_cmdline_main(config: pytest.Config) -> int | None:
+    """Says how many processes, where pytest-xdist is there and the command line leaves it open."""
     option = config.option
     if hasattr(config, "workerinput") or not hasattr(option, "numprocesses"):
-        return
+        return None
+    try:
+        check_workers(option.numprocesses)
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
     if option.numprocesses is None and option.dist == "no" and not option.tx and not option.usepdb:
         option.numprocesses = count_workers(config)
+    return None
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -56,7 +56,7 @@ def expect_refusal(*arguments: str | Path, sentence: str) -> None:
         (["pretrain", "--way", "nosuch"], "expected"),
         (
             ["verify", "--records", "no such.jsonl"],
-            "--records: expected a table's file, JSON Lines, a file that is there, got 'no such.jsonl'",
+            "JSON Lines, a file that is there, got 'no such.jsonl': No",
         ),
         (["publish", "--records", "README.md"], "README.md: expected a chain of records"),
         (["flash", "--image", "nosuch"], "image: expected flash or ram"),

@@ -22,7 +22,6 @@ from priot_hil.reference.errors import InputError
 
 DEFAULT_DEVICE = "emulator"
 BAD_INPUT = 2
-MOST_WORKERS = 1024
 SHRINK = Number(0, 1e6)
 SESSION = "priot_session"
 DEVICES_KEY = pytest.StashKey[tuple[str, ...]]()
@@ -85,9 +84,6 @@ def check_options(config: pytest.Config) -> None:
     SHRINK.read("shrink", config.getoption("--shrink"))
     if profile := config.getoption("--hypothesis-profile", None):
         _check_profile(profile)
-    if not -1 < (config.getoption("numprocesses", None) or 0) <= MOST_WORKERS:
-        expected, do = f"processes in 0..{MOST_WORKERS}", "choose a value in that range"
-        raise InputError.about("-n", expected=expected, got=config.getoption("numprocesses"), do=do)
     if not worker_input(config):
         check_folder(Place("a folder").read("failures", config.getoption("--failures")))
         if (matrix := config.getoption("--matrix")) is not None:
