@@ -84,7 +84,7 @@ class Option(Argument):
         if kind is None:
             super().set_value(value, cast)
         else:
-            super().set_value(kind.read(self.names[0], value), cast=self.declared.is_list)
+            super().set_value(kind.read(f"--{self.names[0]}", value), cast=self.declared.is_list)
 
 
 class Command(Task[Any]):

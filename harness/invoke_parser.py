@@ -33,7 +33,8 @@ def refuse_in_sentences() -> None:
             core.flags["--help"].set_value(context.name, cast=False)
             context.positional_args.clear()  # nothing is missing for a help
             return
-        is_unknown = token.startswith("-") and token not in (*context.flags, *context.inverse_flags, *core.flags)
+        known = (context.flags, context.inverse_flags, core.flags)  # each knows its short names, but does not list them
+        is_unknown = token.startswith("-") and not any(token in flags for flags in known)
         if is_in_task and is_unknown and not machine.waiting_for_flag_value:
             machine.error(f"No idea what {token!r} is!")
         try:

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 from priot_hil.reference.errors import InputError
 
 BAUD = 115200
-MOST_BAUD = 10_000_000  # more than any port can
+MOST_BAUD = 2**31 - 1  # what an operating system's call takes
 LONGEST = 4000  # characters of a text, which a path could not have either
 LONGEST_SHOWN = 60  # of them in a refusal
 WHOLE = re.compile(r"-?[0-9]+")
@@ -39,11 +39,11 @@ class Kind(ABC):
         """What is legal, for refusals and help texts."""
 
     @abstractmethod
-    def read(self, option: str, text: str) -> Any:
+    def read(self, what: str, text: str) -> Any:
         """The value of a text.
 
         Args:
-            option: The option's name, for the refusal.
+            what: What was given, such as an option with its dashes; the refusal begins with it.
             text: What the user typed.
 
         Raises:
@@ -64,14 +64,16 @@ class Whole(Kind):
         """See `Kind`."""
         return f"a whole number in {self.low}..{self.high}"
 
-    def read(self, option: str, text: str) -> int:
+    def read(self, what: str, text: str) -> int:
         """See `Kind`."""
         longest = max(len(str(self.low)), len(str(self.high)))
         digits = text.lstrip("-0") or "0"
-        if WHOLE.fullmatch(text) and len(digits) <= longest and self.low <= int(text) <= self.high:
-            return int(text)
-        do = "choose a value in that range"
-        raise InputError.about(f"--{option}", expected=self.legal, got=shown(text), do=do)
+        if WHOLE.fullmatch(text) and len(digits) <= longest:  # longer ones Python would not even read
+            value = -int(digits) if text.startswith("-") else int(digits)
+            if self.low <= value <= self.high:
+                return value
+        got = text if WHOLE.fullmatch(text) and len(text) <= LONGEST_SHOWN else shown(text)
+        raise InputError.about(what, expected=self.legal, got=got, do="choose a value in that range")
 
 
 @dataclass(frozen=True)
@@ -86,13 +88,13 @@ class Number(Kind):
         """See `Kind`."""
         return f"a number in {self.low:g}..{self.high:g}"
 
-    def read(self, option: str, text: str) -> float:
+    def read(self, what: str, text: str) -> float:
         """See `Kind`."""
         value = float(text) if NUMBER.fullmatch(text) else math.nan
         if self.low <= value <= self.high:
             return value
         do = "choose a value in that range"
-        raise InputError.about(f"--{option}", expected=self.legal, got=shown(text), do=do)
+        raise InputError.about(what, expected=self.legal, got=shown(text), do=do)
 
 
 @dataclass(frozen=True)
@@ -110,11 +112,11 @@ class Text(Kind):
         """See `Kind`."""
         return self.what
 
-    def read(self, option: str, text: str) -> Any:
+    def read(self, what: str, text: str) -> Any:
         """See `Kind`."""
         if not text.strip() or not text.isprintable() or len(text) > LONGEST:
             do = "give one, on one line, or leave the option out"
-            raise InputError.about(f"--{option}", expected=self.legal, got=shown(text), do=do)
+            raise InputError.about(what, expected=self.legal, got=shown(text), do=do)
         return text
 
 
@@ -133,20 +135,20 @@ class OneOf(Kind):
         """See `Kind`."""
         return " or ".join((", ".join(self.names[:-1]), self.names[-1])) if len(self.names) > 1 else self.names[0]
 
-    def read(self, option: str, text: str) -> str:
+    def read(self, what: str, text: str) -> str:
         """See `Kind`."""
         if text in self.names:
             return text
-        raise InputError.about(f"--{option}", expected=self.legal, got=shown(text), do="name one of them")
+        raise InputError.about(what, expected=self.legal, got=shown(text), do="name one of them")
 
 
 @dataclass(frozen=True)
 class Place(Text):
     """A path, of something that is there or that is to be written: who takes it tries it, see `outputs.py`."""
 
-    def read(self, option: str, text: str) -> Path:
+    def read(self, what: str, text: str) -> Path:
         """See `Kind`."""
-        return Path(super().read(option, text))
+        return Path(super().read(what, text))
 
 
 @dataclass(frozen=True)
@@ -159,9 +161,9 @@ class Existing(Place):
 
     or_folder: bool = False
 
-    def read(self, option: str, text: str) -> Path:
+    def read(self, what: str, text: str) -> Path:
         """See `Kind`."""
-        path = super().read(option, text)
+        path = super().read(what, text)
         try:
             mode = path.stat().st_mode
         except OSError as error:
@@ -171,7 +173,7 @@ class Existing(Place):
                 return path
             got = "a folder" if S_ISDIR(mode) else "a device"
         expected = f"{self.what}, a file{' or a folder' if self.or_folder else ''} that is there"
-        raise InputError.about(f"--{option}", expected=expected, got=f"{shown(text)}: {got}", do="check the path")
+        raise InputError.about(what, expected=expected, got=f"{shown(text)}: {got}", do="check the path")
 
 
 BITS_PER_SECOND = Whole(1, MOST_BAUD)

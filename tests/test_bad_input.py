@@ -150,7 +150,7 @@ def test_ends_of_ranges_and_defaults_are_legal(task: str, option: str, declared:
             legal += ["a", "a" * 4000, "with a space, and more"]
             kind = Text("a text")
     for value in legal:
-        assert kind.read(option, str(value)) == (value if isinstance(value, int) else str(value))
+        assert kind.read(f"--{option}", str(value)) == (value if isinstance(value, int) else str(value))
 
 
 NAMES = [(task, option, each) for task, option, each in VALUED if type(each.kind) is Text]

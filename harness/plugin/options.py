@@ -80,14 +80,14 @@ def check_options(config: pytest.Config) -> None:
     """
     _check_form(config.invocation_params.args)
     parse_devices(config.getoption("--device"))
-    BITS_PER_SECOND.read("baud", config.getoption("--baud"))
-    SHRINK.read("shrink", config.getoption("--shrink"))
+    BITS_PER_SECOND.read("--baud", config.getoption("--baud"))
+    SHRINK.read("--shrink", config.getoption("--shrink"))
     if profile := config.getoption("--hypothesis-profile", None):
         _check_profile(profile)
     if not worker_input(config):
-        check_folder(Place("a folder").read("failures", config.getoption("--failures")))
+        check_folder(Place("a folder").read("--failures", config.getoption("--failures")))
         if (matrix := config.getoption("--matrix")) is not None:
-            check_file(Place("a file").read("matrix", matrix), MATRIX)
+            check_file(Place("a file").read("--matrix", matrix), MATRIX)
 
 
 def _check_profile(name: str) -> None:
@@ -109,7 +109,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[EARLIER_KEY] = use_session(Path(folder) if folder else new_session())
     config.stash[DEVICES_KEY] = parse_devices(config.getoption("--device"))
     config.stash[OPTIONS_KEY] = DeviceOptions(
-        baud=BITS_PER_SECOND.read("baud", config.getoption("--baud")),
+        baud=BITS_PER_SECOND.read("--baud", config.getoption("--baud")),
         any_build=config.getoption("--any-build"),
         quarantine=Quarantine(session_folder() / "quarantine"),
     )
