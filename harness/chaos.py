@@ -18,6 +18,8 @@ from priot_hil.reference.errors import InputError
 
 from .chaos_results import Campaign, Tally, read_chunks, report, write_chunks
 from .firmware import build
+from .output_kinds import CHAOS
+from .outputs import check_file, set_aside
 from .transports.emulator import EmulatorTransport
 from .transports.process import ProcessTransport
 from .under_fire import Case, DeviceUnderFire, WrongResult, cases, parse_case
@@ -47,7 +49,11 @@ def open_under_fire(device: str) -> tuple[DeviceUnderFire, bytes]:
     if device == "emulator":
         image = build("rp2040").ram
         return DeviceUnderFire(EmulatorTransport(image.elf), {image.build_id: image.elf}), image.build_id
-    raise InputError.about("device of chaos", expected=" or ".join(DEVICES), got=repr(device), do="name one of them")
+    raise _no_device(device)
+
+
+def _no_device(name: str) -> InputError:
+    return InputError.about("device of chaos", expected=" or ".join(DEVICES), got=repr(name), do="name one of them")
 
 
 def chaos(runs: int, device: str, number: int, most: int = MOST_FAULTS, out: Path | None = None) -> int:
@@ -64,16 +70,22 @@ def chaos(runs: int, device: str, number: int, most: int = MOST_FAULTS, out: Pat
         0 where every run kept the promise, else 1.
 
     Raises:
-        InputError: An option is refused.
+        InputError: An option is refused, or the file cannot be written or is of another kind.
     """
     if runs < 1 or most < 0:
         raise InputError.about("runs and faults", expected="at least 1 and 0", got=f"{runs} and {most}", do="say more")
+    if device not in DEVICES:
+        raise _no_device(device)
     console = Console()
+    out = check_file(Path("results") / f"chaos-{device}.json" if out is None else out, CHAOS)
     opened, build_id = open_under_fire(device)
     opened.close()
     campaign = Campaign(device, build_id.hex(), number, most)
-    out = out or Path("results") / f"chaos-{device}.json"
     done = read_chunks(out, campaign)
+    if done is None:
+        why = "holds another campaign: another build, seed or number of faults"
+        set_aside(out, why, lambda line: console.print(line, markup=False, highlight=False, soft_wrap=True))
+        done = {}
     chunks = range((runs + CHUNK - 1) // CHUNK)
     missing = [index for index in chunks if index not in done]
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from priot_hil.reference.errors import InputError
+
 from .files import write_aside
 
 
@@ -69,15 +71,25 @@ def report(total: Tally, campaign: Campaign) -> Iterator[str]:
         yield f"  replay: ./run invoke chaos --device {campaign.device} --case '{case}'"
 
 
-def read_chunks(path: Path, campaign: Campaign) -> dict[int, Tally]:
-    """What an earlier, interrupted campaign has done; nothing where it was another one."""
+def read_chunks(path: Path, campaign: Campaign) -> dict[int, Tally] | None:
+    """What has been done of a campaign.
+
+    Returns:
+        The chunks by their numbers, none where there is no file yet; None where the file is another campaign's.
+
+    Raises:
+        InputError: The file is damaged.
+    """
+    if not path.exists() or not path.stat().st_size:
+        return {}
     try:
         found = json.loads(path.read_text())
         if found["campaign"] != vars(campaign):
-            return {}
+            return None
         return {int(index): tally_from_json(tally) for index, tally in found["chunks"].items()}
-    except (OSError, ValueError, KeyError, TypeError):
-        return {}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        got, do = f"{type(error).__name__} {error}", "give it another name, or name another file with --out"
+        raise InputError.about(f"{path}", expected="a campaign of chaos", got=got, do=do) from error
 
 
 def tally_from_json(content: dict[str, Any]) -> Tally:

@@ -4,10 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from . import limits
+from .options import BAUD
 from .quarantine import Quarantine
 from .replay import AnyEngine
-
-BAUD = 115200
 
 OpenedEngine = AnyEngine
 

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 PORT = re.compile(r"/.+|COM\d+|\\\\\.\\.+|serial:.+|[a-z0-9]+://.*")
 PORTS = "/dev/ttyACM0, COM3, serial:NUMBER, serial:*, a pyserial URL"
+LOOK = "look it up with `./run invoke devices`"
 DATASET_FLASH_BYTES = 0x1A0000  # a Pico's flash behind the program
 
 
@@ -187,9 +188,7 @@ def open_file(form: str, path: Path, _: DeviceOptions = DEFAULT_OPTIONS) -> Devi
         InputError: There is no such file, or it is not what its form says.
     """
     name = f"{form}:{path}"
-    if not path.is_file():
-        do = "check the path"
-        raise InputError.about(f"device {name}", expected="a file", got="none of that name", do=do)
+    check_file_of(name)
     return FILES[form](path, name)
 
 
@@ -253,6 +252,37 @@ def parse_devices(text: str) -> tuple[str, ...]:
         meant = [f"/dev/{name}" for name in unknown if os.path.exists(f"/dev/{name}")]
         do = f"write {meant[0]}" if meant else "name one of them"
         raise InputError.about("device", expected=known, got=got, do=do)
+    for name in names:
+        check_file_of(name)
+    return names
+
+
+def check_file_of(name: str) -> None:
+    """Refuse a file as a device that is not there.
+
+    Raises:
+        InputError: There is none of that name.
+    """
+    form, _, path = name.partition(":")
+    if name not in DEVICES and form in FILES and not Path(path).is_file():
+        raise InputError.about(f"device {name}", expected="a file", got="none of that name", do="check the path")
+
+
+def check_devices(text: str) -> tuple[str, ...]:
+    """`parse_devices`, and each of them can be had here, as far as can be said without opening it.
+
+    Raises:
+        InputError: A name is unknown, or there is no such device here.
+    """
+    names = parse_devices(text)
+    for name in names:
+        kind = find_device(name)
+        assert kind is not None, "parse_devices refuses what is unknown"
+        if reason := kind.unavailable():
+            raise InputError(f"device {name} is not available: {reason}")
+        for board in kind.boards:
+            if board.startswith("/") and not Path(board).exists():
+                raise InputError.about(f"device {board}", expected="a port", got="none of that name", do=LOOK)
     return names
 
 

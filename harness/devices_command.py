@@ -14,7 +14,7 @@ from .flashing.running import ask_port
 from .port_lock import PortBusy
 
 
-def list_devices(more: str, options: DeviceOptions) -> None:
+def list_devices(more: str | None, options: DeviceOptions) -> None:
     """Prints the devices that need no port, and all ports with what answers behind them.
 
     Args:
@@ -25,13 +25,14 @@ def list_devices(more: str, options: DeviceOptions) -> None:
     Raises:
         InputError: A name in `more` is no port, or the firmware cannot be built.
     """
+    rows = _aligned(port_rows(more, options))
     for name, kind in DEVICES.items():
         print(f"{name:<14}{kind.unavailable() or 'available'}")
-    for row in _aligned(port_rows(more, options)):
+    for row in rows:
         print(row)
 
 
-def port_rows(more: str, options: DeviceOptions) -> list[tuple[str, str, str, str]]:
+def port_rows(more: str | None, options: DeviceOptions) -> list[tuple[str, str, str, str]]:
     """A row for each port: its name, what else `--device` may call it, its place, and what answers."""
     named = [name for name in parse_devices(more) if _is_port(name)] if more else []
     ports = find_ports()

@@ -16,11 +16,11 @@ from pathlib import Path
 from priot_hil.reference.errors import InputError
 
 from . import discovery
-from .device_kinds import BAUD
 from .errors import LinkLost
 from .firmware import PRESETS, build_id
 from .flashing import drive, tools
 from .flashing.running import ask_port
+from .options import BAUD
 from .paths import BUILD, ROOT
 from .port_causes import how_to_be_let_in
 from .port_lock import processes_with

@@ -15,6 +15,7 @@ from typing import Final, Literal, get_args
 from priot_hil.harness.booted import BootedRp2040
 from priot_hil.harness.errors import DeviceFault, EmulationStuck
 from priot_hil.harness.firmware import build
+from priot_hil.harness.outputs import check_folder
 from priot_hil.harness.transports import Transport
 from priot_hil.harness.transports.emulator import EmulatorTransport
 from priot_hil.harness.transports.rp2040py import Line, Rp2040pyTransport
@@ -56,6 +57,8 @@ def emulate(device: str, link: str, symlink: Path | None) -> None:
     Raises:
         InputError: See `open_board`; or there is something else where the link should be.
     """
+    if symlink is not None:
+        _check_symlink(symlink)
     board = open_board(device, link)
     for end in (signal.SIGINT, signal.SIGTERM):  # a shell's background job would ignore the first
         signal.signal(end, _stop)
@@ -74,6 +77,25 @@ def emulate(device: str, link: str, symlink: Path | None) -> None:
         os.close(terminal)
 
 
+def _check_symlink(symlink: Path) -> None:
+    """Refuse a name that something else has than a link which an emulated board left behind.
+
+    Raises:
+        InputError: It is so, or no link can be made there.
+    """
+    do = "name another"
+    try:
+        if symlink.is_symlink():
+            if not os.readlink(symlink).startswith("/dev/"):
+                got = f"the link {symlink} to {os.readlink(symlink)}"
+                raise InputError.about("symlink", expected="a new name, or a link to a terminal", got=got, do=do)
+        elif symlink.exists():
+            raise InputError.about("symlink", expected="a new name", got=f"the file {symlink}", do=do)
+    except OSError as error:
+        raise InputError.about("symlink", expected="a new name", got=f"{symlink} ({error.strerror})", do=do) from error
+    check_folder(symlink.parent)
+
+
 def _stop(_signal: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
@@ -84,10 +106,9 @@ def _linked(symlink: Path | None, path: str) -> Iterator[None]:
     if symlink is None:
         yield
         return
-    if symlink.exists() and not symlink.is_symlink():
-        raise InputError.about("symlink", expected="a new name", got=f"the file {symlink}", do="name another")
     aside = symlink.with_name(f"{symlink.name}.{os.getpid()}")
     try:
+        symlink.parent.mkdir(parents=True, exist_ok=True)
         aside.symlink_to(path)
         aside.replace(symlink)
     except OSError as error:

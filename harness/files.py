@@ -28,27 +28,8 @@ def write_aside(path: Path, content: bytes | str) -> None:
         raise InputError.about(f"{path}", expected="a file that can be written", got=str(error), do=do) from error
 
 
-def require_writable(folder: Path) -> None:
-    """Refuse a folder that cannot take results, before the work that they would come of.
-
-    Args:
-        folder: Made where it is missing.
-
-    Raises:
-        InputError: It cannot be made, or takes no file of a byte.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder) as file:
-            file.write(b"\0")
-            file.flush()
-    except OSError as error:
-        do = "name another one with --out, or make room there"
-        raise InputError.about(f"{folder}", expected="a folder that takes results", got=str(error), do=do) from error
-
-
 def replace_file(path: Path, content: bytes | str) -> None:
-    """The same for what is no more than a by-product.
+    """`write_aside` for what is no more than a by-product.
 
     Raises:
         OSError: The folder cannot be written; the file is as it was.

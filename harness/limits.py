@@ -11,6 +11,7 @@ from priot_hil.reference.kinds import MethodKind
 from priot_hil.reference.network import Conv2d, Layer, Weighted, output_shape, weight_shape
 from priot_hil.reference.ranges import INT32_MAX, UINT32_MAX, Range
 
+from .options import MOST_BAUD
 from .protocol import MAX_LAYERS, MAX_RUN_EPOCHS, MAX_STAGES, PAYLOAD_LIMIT
 
 LAYERS = Range(1, MAX_LAYERS, "layers", "a description fits one frame")
@@ -37,7 +38,7 @@ PLACE = Range(0, 2**16 - 1, "the place of a training sample that an order names"
 RUN_EPOCHS = Range(0, MAX_RUN_EPOCHS, "epochs of a detached run", "its results fit one frame")
 TAG = Range(1, UINT32_MAX, "the tag of a detached run", "0 says that there was none")
 PAYLOAD = Range(0, PAYLOAD_LIMIT, "bytes of a frame's payload", "buffers of the device")
-BAUD = Range(1, INT32_MAX, "bits per second of a serial port", "what an operating system's call takes")
+BAUD = Range(1, MOST_BAUD, "bits per second of a serial port", "what an operating system's call takes")
 
 LIMITS = (LAYERS, STAGES, SIDE, PLANE, ROW, CHANNELS, ELEMENTS, SAMPLES, PLACE, RUN_EPOCHS, TAG, PAYLOAD, BAUD)
 """All of them, in the order of the documents."""

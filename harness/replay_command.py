@@ -10,7 +10,7 @@ from priot_hil.reference.errors import InputError
 
 from .cases import Case, read_case
 from .device_kinds import OpenedEngine
-from .devices import open_engine, parse_devices
+from .devices import check_devices, open_engine
 from .engines import DeviceEngine
 from .errors import DeviceFault, EmulationStuck, KernelStatus
 from .paths import ROOT
@@ -34,7 +34,7 @@ def replay_capsule(path: Path, devices: str) -> int:
     Raises:
         InputError: The capsule or a device's name is refused.
     """
-    names = parse_devices(devices)
+    names = check_devices(devices)
     case = read_case(path)
     status = 0
     for name in names:
@@ -62,7 +62,7 @@ def replay_all(devices: str, folder: Path = CORPUS) -> int:
         InputError: A device's name or a capsule is refused, or there is none.
         LinkLost: A device does not answer.
     """
-    names = parse_devices(devices)
+    names = check_devices(devices)
     paths = sorted(folder.glob("**/*.npz"))
     if not paths:
         raise InputError.about(f"{folder}", expected="capsules", got="none", do="run it in a checkout")

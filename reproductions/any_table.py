@@ -12,6 +12,7 @@ from .cost.setting import TABLE as COST
 from .experiment import read_experiment, tables
 from .networks import subject
 from .performance import HOST
+from .scheduler_address import check_address
 
 ACCURACY = "accuracy"
 ALL = "all"
@@ -45,6 +46,8 @@ def reproduce(
             them, or what makes it refuses.
         KeyboardInterrupt: Ctrl-C; the same command goes on where it stopped.
     """
+    if scheduler is not None:
+        check_address(scheduler)
     if network is not None:
         table = table_of(table, network)
     if table == ALL:
@@ -68,15 +71,14 @@ def reproduce(
         raise InputError.about("table", expected=f"one of {known}", got=repr(table), do="name one of them")
 
 
-def status_of(table: str, out: str, published: str, scheduler: str, **options: Any) -> int:
-    """Make a table from what a command line says, where an empty text says nothing.
+def status_of(table: str, **options: Any) -> int:
+    """Make a table, and end with a status.
 
     Returns:
         The exit status; whatever was interrupted has said itself how to go on.
     """
-    folder, letter = (Path(text) if text else None for text in (out, published))
     try:
-        reproduce(table, out=folder, published=letter, scheduler=scheduler or None, **options)
+        reproduce(table, **options)
     except KeyboardInterrupt:
         return INTERRUPTED
     return 0

@@ -18,6 +18,8 @@ from priot_hil.harness.devices import open_emulator, open_engine
 from priot_hil.harness.engines import DeviceEngine
 from priot_hil.harness.files import write_aside
 from priot_hil.harness.firmware import build
+from priot_hil.harness.output_kinds import BENCH
+from priot_hil.harness.outputs import check_file
 from priot_hil.harness.strategies import kernel_cases
 from priot_hil.harness.transports.emulator import EmulatorTransport
 from priot_hil.reference.engine import DatasetEngine, KernelCase
@@ -42,26 +44,28 @@ KERNEL_CASES = 600
 BOARD_HZ = 125_000_000
 
 
-def bench(out: Path | None = None, console: Console | None = None, only: str = "") -> dict[str, Any]:
+def bench(out: Path | None = None, console: Console | None = None, only: str | None = None) -> dict[str, Any]:
     """Measure and write.
 
     Args:
-        only: The one part to measure; all where it is empty, but that for torch only where torch is installed.
-        out: The file; None for ``results/bench.json`` here.
+        only: The one part to measure; None for all, that for torch only where torch is installed.
+        out: The file; None for ``results/bench.json`` here, of one part ``results/bench-PART.json``.
         console: Where figures go as they come; None for standard output.
 
     Returns:
         What was written.
 
     Raises:
-        InputError: The data or the checkpoint is not to be had, there is no such part, or it needs torch.
+        InputError: The data or the checkpoint is not to be had, there is no such part, or it needs torch;
+            or the file cannot be written.
     """
     say = (console or Console()).print
+    measured = parts(only)
+    out = check_file(RESULTS / (f"bench-{only}.json" if only else "bench.json") if out is None else out, BENCH)
     figures: dict[str, Any] = {"machine": machine()}
-    for name in parts(only):
+    for name in measured:
         figures[name] = vgg11_step() if name == VGG11_STEP else PARTS[name](Bed())
         say(name.replace("_", " "), figures[name], highlight=False)
-    out = RESULTS / "bench.json" if out is None else out
     write_aside(out, json.dumps(figures, indent=2) + "\n")
     say(f"Written: {out}")
     return figures
@@ -201,10 +205,10 @@ PARTS: dict[str, Callable[[Bed], Any]] = {
 VGG11_STEP = "vgg11_step"
 
 
-def parts(only: str) -> list[str]:
+def parts(only: str | None) -> list[str]:
     """The parts to measure; see `bench`."""
     known = [*PARTS, VGG11_STEP]
-    if only and only not in known:
+    if only is not None and only not in known:
         raise InputError.about("part", expected=f"one of {', '.join(known)}", got=repr(only), do="name one of them")
     if only == VGG11_STEP:
         import_torch()

@@ -10,6 +10,7 @@ from priot_hil.harness.bisection import Bisection, Found, LongRun
 from priot_hil.harness.devices import open_engine
 from priot_hil.harness.engines import DeviceEngine
 from priot_hil.harness.failures import keep
+from priot_hil.harness.outputs import check_folder
 from priot_hil.reference.checks import check_range
 from priot_hil.reference.errors import InputError
 from priot_hil.reference.streams import order
@@ -21,7 +22,7 @@ from .networks import subject
 from .performance import HOST, Material, first_state
 from .plan import Run, code_fingerprint, plan
 from .run_epochs import TABLE, chosen
-from .runner import default_console
+from .runner import check_device, default_console
 
 
 def bisect(
@@ -55,7 +56,7 @@ def bisect(
         Whether a step differs.
 
     Raises:
-        InputError: There is no such table, row or device, or a number is out of range.
+        InputError: There is no such table, row or device, a number is out of range, or the folder cannot be written.
     """
     tell = partial((console or default_console()).print, markup=False, highlight=False, soft_wrap=True)
     experiment = chosen(read_experiment(table), row, angle, seed, epochs)
@@ -65,6 +66,9 @@ def bisect(
     if device == against:
         do = "name two engines"
         raise InputError.about("engines to compare", expected="two", got=f"{device} and {against}", do=do)
+    for name in (device, against):
+        check_device(name)
+    check_folder(out)
     material = Material(
         load_data(experiment.network, tell), committed_models(experiment.network, experiment.pretrainings)
     )

@@ -158,7 +158,7 @@ def _client_of(scheduler: str) -> Client:
     """What speaks to a scheduler of the user's; see `remote_workers`."""
     try:
         return Client(scheduler, timeout=CONNECT_SECONDS)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, TypeError, RuntimeError) as error:
         expected, got = "the address of a running `dask scheduler`", f"{scheduler!r} ({one_line(error)})"
         do = "start it, and give the address that it prints, such as tcp://10.0.0.1:8786"
         raise InputError.about("scheduler", expected=expected, got=got, do=do) from error

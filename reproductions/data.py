@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from priot_hil.harness.files import write_aside
 from priot_hil.harness.locks import alone_in
+from priot_hil.harness.options import Place
 from priot_hil.reference.checks import Int8Array
 from priot_hil.reference.errors import InputError
 from priot_hil.reference.streams import stream
@@ -121,7 +122,7 @@ def transfer_task(images: ImageSet, angle: float, seed: int, train: int, test: i
 def data_folder() -> Path:
     """The folder that keeps the data: `PRIOT_DATA`, else the user's cache, else one under the temporary folder."""
     if named := os.environ.get("PRIOT_DATA"):
-        return Path(named)
+        return Place("a folder").read("PRIOT_DATA", named)
     for variable, below in (("XDG_CACHE_HOME", ""), ("HOME", ".cache"), ("LOCALAPPDATA", "")):
         value = os.environ.get(variable, "")
         if value and Path(value).is_absolute():

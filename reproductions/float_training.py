@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from priot_hil.harness.files import write_aside
+from priot_hil.harness.outputs import set_aside
 from priot_hil.reference.checks import Int8Array
 from priot_hil.reference.errors import InputError
 from priot_hil.reference.network import Conv2d, Flatten, Layer, Linear, MaxPool2d, Network
@@ -26,6 +27,7 @@ from .recipes import Optimizer, Recipe
 INPUT_EXPONENT = -7
 SEED = 0
 TEST_BATCH = 500
+OTHERS = "holds another training: another recipe, data or code"
 DO = "delete it and give the same command again"
 
 
@@ -53,7 +55,7 @@ def train_float(
     torch = import_torch()
     training = FloatTraining(torch, network(network_name), recipe, upright)
     key = _key(network_name, recipe, upright)
-    done = _read_kept(torch, kept, key, training)
+    done = _read_kept(torch, kept, key, training, say)
     for epoch in range(done, recipe.epochs):
         loss, right = training.epoch(epoch)
         _keep(torch, kept, key, epoch + 1, training)
@@ -171,7 +173,7 @@ def import_torch() -> Any:
     try:
         return importlib.import_module("torch")
     except ImportError as error:
-        do = "install the extra with `pip install 'priot-hil[float]'`, or use the committed checkpoint"
+        do = "ask for it: PRIOT_EXTRAS=float ./run invoke TASK, with the same options"
         raise InputError.about("torch", expected="an installed torch", got=str(error), do=do) from error
 
 
@@ -220,13 +222,14 @@ def _keep(torch: Any, path: Path, key: str, epochs: int, training: FloatTraining
     write_aside(path, content.getvalue())
 
 
-def _read_kept(torch: Any, path: Path, key: str, training: FloatTraining) -> int:
+def _read_kept(torch: Any, path: Path, key: str, training: FloatTraining, say: Callable[[str], None]) -> int:
     """Put the training where it was left, and say how many epochs that was behind; 0 where nothing of it is kept."""
     if not path.exists():
         return 0
     try:
         kept = torch.load(io.BytesIO(path.read_bytes()), weights_only=True)
         if kept["key"] != key:
+            set_aside(path, OTHERS, say)
             return 0
         training.module.load_state_dict(kept["module"])
         training.optimizer.load_state_dict(kept["optimizer"])

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from priot_hil.harness.files import write_aside
+from priot_hil.harness.outputs import set_aside
 from priot_hil.reference.checks import Int8Array
 from priot_hil.reference.engine import DatasetEngine
 from priot_hil.reference.errors import InputError
@@ -26,6 +27,7 @@ SEED = 0
 PART = 5000  # steps between two states that are kept
 # A stream of its own beside those of a run (data 0 to calibration 4).
 WEIGHTS_STREAM = 5
+OTHERS = "holds another training: another recipe, data or code"
 DO = "delete it and give the same command again"
 
 
@@ -57,7 +59,7 @@ def train_niti(
     initial = random_model(network(network_name))
     net, images = initial.network, len(upright.images)
     key = _key(network_name, upright, mu_by_epoch)
-    done, state = _read_kept(kept, key, net) or (0, State(initial.weights, run_rng(SEED)))
+    done, state = _read_kept(kept, key, net, say) or (0, State(initial.weights, run_rng(SEED)))
     while done < images * len(mu_by_epoch):
         epoch, begin = divmod(done, images)
         engine.load(initial, Method(MethodKind.NITI_DYNAMIC, mu_by_epoch[epoch]), state)
@@ -127,7 +129,7 @@ def _keep(path: Path, key: str, steps: int, state: State) -> None:
     write_aside(path, pack({"meta": np.array(meta), **{f"w{i}": values for i, values in state.values.items()}}))
 
 
-def _read_kept(path: Path, key: str, net: Network) -> tuple[int, State] | None:
+def _read_kept(path: Path, key: str, net: Network, say: Callable[[str], None]) -> tuple[int, State] | None:
     """Steps done and the state after them; None where nothing is kept, or only what another command left."""
     if not path.exists():
         return None
@@ -135,7 +137,10 @@ def _read_kept(path: Path, key: str, net: Network) -> tuple[int, State] | None:
     try:
         meta = json.loads(str(arrays["meta"]))
         state = State({i: arrays[f"w{i}"] for i in net.weighted}, int(meta["rng"]))
-        return (int(meta["steps"]), state) if meta["key"] == key else None
+        if meta["key"] == key:
+            return int(meta["steps"]), state
     except (KeyError, TypeError, ValueError) as error:
         got = f"{type(error).__name__} {error}"
         raise InputError.about(f"kept training {path}", expected="a state", got=got, do=DO) from error
+    set_aside(path, OTHERS, say)
+    return None

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from priot_hil.harness.files import write_aside
-from priot_hil.reference.errors import InputError
+from priot_hil.harness.output_kinds import PICTURE
+from priot_hil.harness.outputs import check_file
 
 from .chain import linked
 from .curves import CURVES, Curve
@@ -29,20 +30,16 @@ def write_curves(records: Path, out: Path | None = None) -> Path:
         The picture's path.
 
     Raises:
-        InputError: The file is no table, matplotlib is missing, or the picture cannot be written.
+        InputError: The file is no table, or the picture cannot be written.
     """
+    out = check_file(records.with_name(f"{records.stem}-curves.svg") if out is None else out, PICTURE)
     table = read_table(records)
-    out = records.with_name(f"{records.stem}-curves.svg") if out is None else out
     write_aside(out, svg(table))
     return out
 
 
 def svg(table: Table, curves: Sequence[Curve] = CURVES) -> bytes:
-    """The picture: a row for each quantity, a column for each angle, a line with its band for each row of the table.
-
-    Raises:
-        InputError: matplotlib is missing.
-    """
+    """The picture: a row for each quantity, a column for each angle, a line with its band for each row of the table."""
     return drawn(table, lambda figure_type: draw(figure_type, table, curves))
 
 
@@ -52,14 +49,18 @@ def drawn(table: Table, draw: Callable[[Any], Any]) -> bytes:
     Args:
         table: What it was drawn from.
         draw: Makes the figure, given matplotlib's type of it.
-
-    Raises:
-        InputError: matplotlib is missing.
     """
-    matplotlib, figure_type = matplotlib_figure()
-    style = {"svg.hashsalt": "priot", "svg.fonttype": "none", "font.family": "sans-serif", "font.size": 9}
+    import matplotlib  # takes half a second, which tables without pictures need not spend
+    from matplotlib.figure import Figure
+
+    style: dict[Any, Any] = {
+        "svg.hashsalt": "priot",
+        "svg.fonttype": "none",
+        "font.family": "sans-serif",
+        "font.size": 9,
+    }
     with matplotlib.rc_context(style):
-        figure = draw(figure_type)
+        figure = draw(Figure)
         written = io.BytesIO()
         metadata = {"Date": None, "Title": table.experiment.title, "Source": source(table)}
         figure.savefig(written, format="svg", metadata=metadata)
@@ -110,18 +111,3 @@ def _show_what_can_be(axes: Any, curve: Curve) -> None:
     low, high = axes.get_ylim()
     edge = 0.04 * (min(high, curve.most) - max(low, 0))  # so that no line lies on the frame
     axes.set_ylim(max(low, -edge), min(high, curve.most + edge))
-
-
-def matplotlib_figure() -> tuple[Any, Any]:
-    """Matplotlib and its type of figures.
-
-    Raises:
-        InputError: It is missing.
-    """
-    try:
-        import matplotlib
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        do = "give the command with PRIOT_EXTRAS=plots before ./run"
-        raise InputError.about("matplotlib", expected="an installed package", got="none", do=do) from error
-    return matplotlib, Figure

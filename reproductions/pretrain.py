@@ -7,6 +7,7 @@ from rich.console import Console
 
 from priot_hil.harness.devices import open_engine
 from priot_hil.harness.errors import CheckFailed
+from priot_hil.harness.outputs import check_folder, set_aside
 from priot_hil.reference.engine import DatasetEngine
 from priot_hil.reference.errors import InputError
 from priot_hil.reference.run import Method, MethodKind, initial_state
@@ -14,7 +15,7 @@ from priot_hil.reference.run import Method, MethodKind, initial_state
 from .checkpoint import Checkpoint, committed_sums
 from .data import LOADERS, Samples
 from .files import sha256
-from .float_training import float_accuracy, train_float
+from .float_training import float_accuracy, import_torch, train_float
 from .integer_training import train_niti
 from .networks import subject as find_subject
 from .recipes import FLOORS, MU_BY_EPOCH, RECIPES
@@ -56,8 +57,10 @@ def pretrain(
     subject = find_subject(network)
     device = device or subject.engine
     check_device(device)
+    if way == "float":
+        import_torch()  # before anything is fetched
     say = partial((console or Console()).print, markup=False, highlight=False, soft_wrap=True)
-    folder = RESULTS / "pretrain" if out is None else out
+    folder = check_folder(RESULTS / "pretrain" if out is None else out)
     path = folder / f"{network}_{way}.npz"
     part = folder / f"{path.stem}.part"
     images = LOADERS[subject.data_set](say=say)
@@ -72,6 +75,8 @@ def pretrain(
     say(f"{path.name}: {accuracy:.2f} % upright in int8, at least {floor:.1f} % declared")
     if accuracy < floor:
         raise TooInaccurate(f"{path.name}: {accuracy:.2f} % upright, declared are {floor:.1f} %; not written.")
+    if path.exists() and path.read_bytes() != checkpoint.content():
+        set_aside(path, "holds another checkpoint", say)
     checkpoint.write(path)
     part.unlink(missing_ok=True)
     say(f"Written: {path}; {comparison(checkpoint, path.name)}.")

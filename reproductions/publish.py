@@ -1,39 +1,66 @@
 """Pages, pictures and the README's table, made from the records that are committed in `docs/results`."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from priot_hil.harness import output_kinds as kinds
 from priot_hil.harness.files import write_aside
+from priot_hil.harness.mutation import report as mutation
+from priot_hil.harness.mutation.records import arguments
+from priot_hil.harness.outputs import FileKind
 from priot_hil.harness.paths import ROOT
 from priot_hil.reference.errors import InputError
 
 from . import report, reports
 from .chain import read_lines
+from .cost import report as cost_report
+from .cost.records import read_record
 from .table import FORMAT, Table, read_table
 
 BEGIN, END = "<!-- made from docs/results/{}, see docs/tables.md -->", "<!-- end -->"
 
 
-def publish(records: Path | None = None, root: Path = ROOT, say: Callable[[str], None] = print) -> None:
-    """Take a table over into `docs/results`, and make everything that is made from the tables there.
+# Reports by their names in `docs/results`; the first name that a file's own begins with is the one that it takes.
+REPORTS: dict[str, FileKind] = {
+    "coverage.md": kinds.COVERAGE,
+    "classes.md": kinds.CLASSES,
+    "selftest.md": kinds.SELFTEST,
+    "mutation.json": kinds.MUTATION_RECORDS,
+    "bench-vgg11.json": kinds.BENCH,
+    "bench.json": kinds.BENCH,
+    "cost.json": kinds.COST_RECORDS,
+}
+
+
+def publish(
+    records: Path | None = None,
+    taken: Sequence[Path] = (),
+    root: Path = ROOT,
+    say: Callable[[str], None] = print,
+) -> None:
+    """Take a table and reports over into `docs/results`, and make everything that is made from what is there.
 
     Args:
         records: The new table's file; None to make the pages of those that are there anew.
+        taken: Reports, of the kinds in `REPORTS`; the page of a JSON file is made from it.
         root: The checkout.
         say: Told of each file written.
 
     Raises:
-        InputError: The file is no table that may be published, or matplotlib is missing.
+        InputError: The file is no table that may be published, or a report is of no kind that is.
     """
     folder = root / "docs" / "results"
     made: dict[Path, bytes | str] = {}
-    tables = {path: read_table(path) for path in published_tables(folder)}
+    for path in taken:
+        made |= report_files(path, folder)
+    new: dict[Path, Table] = {}
     if records is not None:
         table = read_table(records)
         check_publishable(table, records)
         path = folder / f"{table.experiment.table}.jsonl"
-        made[path], tables[path] = records.read_bytes(), table
+        made[path], new[path] = records.read_bytes(), table
+    tables = {path: read_table(path) for path in published_tables(folder) if path not in new} | new
     readme = root / "README.md"
     made[readme] = readme.read_text(encoding="utf-8")
     for path, table in tables.items():
@@ -43,6 +70,34 @@ def publish(records: Path | None = None, root: Path = ROOT, say: Callable[[str],
     for file, content in made.items():
         write_aside(file, content)
         say(f"Written: {file.relative_to(root)}")
+
+
+def report_files(path: Path, folder: Path) -> dict[Path, bytes | str]:
+    """What is written where a report is taken over: itself, and for records their page.
+
+    Raises:
+        InputError: It cannot be read, or is of no kind that is published.
+    """
+    try:
+        content = path.read_bytes()
+        text = content.decode("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise _no_report(path, str(error)) from error
+    found = [name for name, kind in REPORTS.items() if kind.is_one(text)]
+    name = next((each for each in found if path.stem.startswith(Path(each).stem)), None)
+    if name is None:
+        raise _no_report(path, "another name" if found else "another file")
+    made: dict[Path, bytes | str] = {folder / name: content}
+    if name == "mutation.json":
+        made[folder / mutation.TABLE] = mutation.render(mutation.read_campaigns(path), arguments)
+    elif name == "cost.json":
+        made[folder / "cost.md"] = cost_report.markdown(read_record(path))
+    return made
+
+
+def _no_report(path: Path, got: str) -> InputError:
+    expected = f"a report that begins as its kind does, called {', '.join(REPORTS)} or, behind that, more"
+    return InputError.about(f"{path}", expected=expected, got=got, do="name a file that a command has written")
 
 
 def check_publishable(table: Table, path: Path) -> None:

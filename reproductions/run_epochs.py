@@ -16,6 +16,7 @@ from priot_hil.harness.engines import DeviceEngine
 from priot_hil.harness.errors import DeviceRestarted, LinkLost
 from priot_hil.harness.firmware import build
 from priot_hil.harness.limits import RUN_EPOCHS
+from priot_hil.harness.outputs import check_folder
 from priot_hil.harness.protocol import ResultRecord
 from priot_hil.reference.checks import check_range
 from priot_hil.reference.errors import InputError
@@ -29,7 +30,7 @@ from .performance import HOST, EnginesDiffer, Material, first_state, perform, se
 from .plan import Run, code_fingerprint, plan
 from .provenance import machine, made_by
 from .records import RunRecord, write_records
-from .runner import default_console
+from .runner import check_device, default_console
 
 TABLE = "accuracy"
 RESULTS = Path("results") / "run-epochs"
@@ -66,6 +67,8 @@ def run_epochs(
     tell = partial((console or default_console()).print, markup=False, highlight=False, soft_wrap=True)
     RUN_EPOCHS.check("epochs", epochs)
     experiment = chosen(read_experiment(TABLE), row, angle, seed, epochs)
+    check_device(device)
+    check_folder(RESULTS / "runs")
     opened = open_engine(device)
     if not isinstance(opened, DeviceEngine) or not isinstance(opened.device, LinkDevice) or not can_run(opened.device):
         do = "name a board, or process or emulator"

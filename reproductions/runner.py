@@ -11,11 +11,14 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from priot_hil.harness.devices import find_device, known_names
-from priot_hil.harness.files import require_writable, write_aside
+from priot_hil.harness.devices import check_devices, find_device, known_names
+from priot_hil.harness.files import write_aside
+from priot_hil.harness.output_kinds import PUBLISHED_PAGE, TABLE_PAGE, TABLE_RECORDS
+from priot_hil.harness.outputs import check_file, check_folder, set_aside
 from priot_hil.reference.errors import InputError
 
 from . import reports
+from .chain import read_lines
 from .checkpoint import committed_models, sums_by_pretraining
 from .experiment import Experiment, read_experiment
 from .material import MaterialLoader, load_data
@@ -63,9 +66,9 @@ def reproduce(
         The records in the table's order.
 
     Raises:
-        InputError: No such table or device, a bad file of published accuracies, or a folder that takes no results; or
-            the data, a checkpoint or a kept run is not to be had or damaged; or the scheduler has no workers that can
-            be used.
+        InputError: No such table or device, or a bad file of published accuracies; or the data, a checkpoint or a kept
+            run is not to be had or damaged; or the scheduler has no workers that can be used; or the
+            results cannot be written, or would replace something else.
         EnginesDiffer: Two engines disagree.
         KeyboardInterrupt: Ctrl-C; what was done is kept and reported first.
     """
@@ -75,9 +78,9 @@ def reproduce(
     device = device or usual
     check_device(device)
     letter = None if published is None else read_published(published, experiment)
-    console = console or default_console()
     out = RESULTS / table if out is None else out
-    require_writable(out)
+    check_outputs(out, name_of(experiment, device), has_letter=letter is not None)
+    console = console or default_console()
     loader = material_loader(experiment, console)
     partner = None if experiment.study else board if device == usual else usual
     runs = plan(experiment, device, partner, loader.sums, code_fingerprint())
@@ -185,19 +188,22 @@ class Reproduction:
     def report(self, records: dict[str, RunRecord]) -> None:
         """Print the table and write it with its records."""
         experiment = self.experiment
-        form = ["quick"] if experiment.quick else []
-        where = [] if self.device == subject(experiment.network).engine else [file_name(self.device)]
-        name = "-".join([experiment.table, *form, *where])
+        name = name_of(experiment, self.device)
         table = Table(experiment, self.device, {cell(run): records[run.key] for run in self.runs if run.key in records})
+        if has_others(self.out / f"{name}.jsonl", table):
+            set_aside(self.out / f"{name}.jsonl", "holds other runs, as of other code", self.say)
         table.write(self.out / f"{name}.jsonl")
         write_aside(self.out / f"{name}.md", reports.markdown(table, f"{name}.jsonl"))
         reports.show(table, self.console)
         if self.published is not None:
             page = self.published.page(table)
             write_aside(self.out / f"{name}-published.md", page)
-            self.console.print(page, markup=False, highlight=False, soft_wrap=True)
-        written = f"Written: {self.out / name}.md and {name}.jsonl"
-        self.console.print(written, markup=False, highlight=False, soft_wrap=True)
+            self.say(page)
+        self.say(f"Written: {self.out / name}.md and {name}.jsonl")
+
+    def say(self, line: str) -> None:
+        """Print a line."""
+        self.console.print(line, markup=False, highlight=False, soft_wrap=True)
 
     def in_order(self, records: dict[str, RunRecord]) -> list[RunRecord]:
         """The records there are, in the order of the runs."""
@@ -207,6 +213,42 @@ class Reproduction:
     def kept_runs(self) -> Path:
         """The folder of the runs' files."""
         return self.out / "runs"
+
+
+def name_of(experiment: Experiment, device: str) -> str:
+    """The name of a table's files: an engine that is not the usual one is named, and so is the short form."""
+    form = ["quick"] if experiment.quick else []
+    where = [] if device == subject(experiment.network).engine else [file_name(device)]
+    return "-".join([experiment.table, *form, *where])
+
+
+def check_outputs(out: Path, name: str, has_letter: bool) -> None:
+    """See that a table's files can be written, and replace nothing but earlier ones.
+
+    Args:
+        out: Their folder.
+        name: What they are called.
+        has_letter: Whether they are compared with published accuracies.
+
+    Raises:
+        InputError: It is not so.
+    """
+    check_folder(out / "runs")
+    check_file(out / f"{name}.jsonl", TABLE_RECORDS)
+    check_file(out / f"{name}.md", TABLE_PAGE)
+    if has_letter:
+        check_file(out / f"{name}-published.md", PUBLISHED_PAGE)
+
+
+def has_others(path: Path, table: Table) -> bool:
+    """Whether a file holds runs that a table has not, as of other code: they may have taken hours."""
+    if not path.exists():
+        return False
+    try:
+        earlier = {line.entry.body.get("key") for line in read_lines(path)[1:]}
+    except InputError:
+        return True
+    return not earlier <= {record.key for record in table.records.values()}
 
 
 def boards_of(device: str) -> tuple[str, ...]:
@@ -221,13 +263,14 @@ def cell(run: Run) -> Cell:
 
 
 def check_device(device: str) -> None:
-    """Refuse a device that there is not.
+    """Refuse a device that there is not, or not here.
 
     Raises:
-        InputError: It is unknown.
+        InputError: It is unknown or not available.
     """
     if find_device(device) is None:
         raise InputError.about("device", expected=f"one of {known_names()}", got=repr(device), do="name one of them")
+    check_devices(device)
 
 
 def file_name(device: str) -> str:

@@ -16,7 +16,7 @@ from .material import MaterialLoader
 from .networks import subject
 from .plan import NEAREST_UPDATES, Run, code_fingerprint, plan
 from .records import EpochRecord, RunRecord
-from .runner import Reproduction, cell, cores, default_console, material_loader
+from .runner import Reproduction, cell, check_device, cores, default_console, material_loader
 from .table import Cell, Table, table_from_entries
 
 # Told apart from what was run: the code and the checkpoint; and the engines, which may be others.
@@ -52,6 +52,8 @@ def verify(
         KeyboardInterrupt: Ctrl-C.
     """
     console = console or default_console()
+    if device is not None:
+        check_device(device)
     lines = read_lines(path)
     table = table_from_entries([line.entry for line in lines], path)
     chosen = choose(table, cells, sample, seed)

@@ -1,12 +1,14 @@
 """How many cases each property gets, and how many processes a session."""
 
+import sys
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
-from workers import count_workers
+from workers import check_workers, count_workers
 
 from priot_hil.harness.paths import ROOT
+from priot_hil.reference.errors import InputError
 
 # An emulated board is slower than a function call and its speed says nothing about its correctness: no deadlines.
 # Explaining a failure by the lines it ran says nothing about firmware.
@@ -27,6 +29,22 @@ def pytest_configure(config: pytest.Config) -> None:
     if here != ROOT:
         sentence = f"error: priot_hil: expected the one in {here}, got the one in {ROOT}; use ./run pytest."
         pytest.exit(sentence, returncode=2)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> int | None:
+    """Says how many processes, where pytest-xdist is there and the command line leaves it open."""
+    option = config.option
+    if hasattr(config, "workerinput") or not hasattr(option, "numprocesses"):
+        return None
+    try:
+        check_workers(option.numprocesses)
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    if option.numprocesses is None and option.dist == "no" and not option.tx and not option.usepdb:
+        option.numprocesses = count_workers(config)
+    return None
 
 
 @pytest.hookimpl(optionalhook=True)

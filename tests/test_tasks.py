@@ -55,7 +55,10 @@ def expect_refusal(*arguments: str | Path, sentence: str) -> None:
         (["replay", "--capsule", "no such.npz", "--device", "host"], "no such.npz"),
         (["build", "--preset", "nosuch"], "preset: expected rp2040 or rp2040-gcc or host or host-sanitized"),
         (["pretrain", "--way", "nosuch"], "expected"),
-        (["verify", "--records", "no such.jsonl"], "no such.jsonl: expected a chain of records"),
+        (
+            ["verify", "--records", "no such.jsonl"],
+            "JSON Lines, a file that is there, got 'no such.jsonl': No",
+        ),
         (["publish", "--records", "README.md"], "README.md: expected a chain of records"),
         (["devices", "--baud", "0"], "baud, bits per second: expected a whole number in 1..2147483647, got 0"),
         (["devices", "--baud", "2147483648"], "expected a whole number in 1..2147483647, got 2147483648"),

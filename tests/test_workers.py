@@ -3,7 +3,9 @@
 from types import SimpleNamespace
 
 import pytest
-from workers import count_workers
+from workers import check_workers, count_workers
+
+from priot_hil.reference.errors import InputError
 
 SOURCES = pytest.Config.ArgsSource
 
@@ -26,3 +28,12 @@ def test_workers(source, keyword, device, cores, expected):
     """All cores for the whole suite, but a board has one host; what is no device is refused later."""
     options = {"keyword": keyword, "--device": device}
     assert count_workers(SimpleNamespace(args_source=source, getoption=options.get), cores) == expected
+
+
+@pytest.mark.parametrize("count", [-1, 1025, 10**30])
+def test_a_silly_number_of_processes_is_refused(count):
+    """One beyond each end, and far beyond."""
+    with pytest.raises(InputError, match=r"-n: expected a whole number in 0\.\.1024"):
+        check_workers(count)
+    for legal in (None, 0, 1, 1024, "auto"):
+        check_workers(legal)

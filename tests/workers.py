@@ -1,9 +1,22 @@
-"""How many processes share the suite, where `-n auto` leaves it open."""
+"""How many processes share the suite, where the command line leaves it open."""
 
 import pytest
 
 from priot_hil.harness.devices import find_device
+from priot_hil.reference.checks import check_range
 from priot_hil.reproductions.runner import cores
+
+MOST = 1024
+
+
+def check_workers(count: object) -> None:
+    """Refuse a number of processes that nobody has use for.
+
+    Raises:
+        InputError: It is not in 0..1024; what is no number has been refused by pytest-xdist.
+    """
+    if isinstance(count, int):
+        check_range("-n", count, 0, MOST)
 
 
 def count_workers(config: pytest.Config, most: int | None = None) -> int:

@@ -9,14 +9,16 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 from priot_hil.harness.files import write_aside
-from priot_hil.harness.paths import ROOT
+from priot_hil.harness.output_kinds import CLASSES
+from priot_hil.harness.outputs import check_file
 from priot_hil.harness.strategies import extreme_kernel_cases, kernel_cases, runs
+from priot_hil.reference.checks import check_range
 
 from .classes import ROLES, SHIFTS, Classes, extreme_classes, kernel_classes, run_classes, static_shift, tally
 
 T = TypeVar("T")
 
-TABLE = ROOT / "docs" / "results" / "classes.md"
+TABLE = Path("results") / "classes.md"
 MISSED = 1
 BATCH = 250
 
@@ -51,11 +53,16 @@ def classes(cases: int = 5000, out: Path | None = None) -> int:
 
     Args:
         cases: Single stages that are drawn; of whole runs an eighth as many, of extreme stages a fiftieth.
-        out: The table; None for docs/results/classes.md.
+        out: The table; None for ``results/classes.md`` here.
 
     Returns:
         0, or 1 where no case is of some class.
+
+    Raises:
+        InputError: There are no cases to draw, or the table cannot be written.
     """
+    check_range("cases", cases, 1, 10**6)
+    path = check_file(TABLE if out is None else out, CLASSES)
     parts = [f"# Classes of generated cases\n\nWritten by `./run invoke coverage --classes --cases {cases}`."]
     missed: list[str] = []
 
@@ -67,7 +74,6 @@ def classes(cases: int = 5000, out: Path | None = None) -> int:
     count("Single stages", kernel_cases(), cases, kernel_classes)
     count("Extreme stages", extreme_kernel_cases(arena=30_000), max(cases // 50, 1), extreme_classes)
     count("Runs", runs(), max(cases // 8, 1), run_classes)
-    path = TABLE if out is None else out
     write_aside(path, "\n\n".join(parts) + "\n")
     print(f"table: {path}")
     for name in missed:

@@ -10,13 +10,15 @@ from priot_hil.harness.clang import require_counting_clang
 from priot_hil.harness.errors import CheckFailed
 from priot_hil.harness.files import write_aside
 from priot_hil.harness.firmware import HostFirmware, build
+from priot_hil.harness.output_kinds import COVERAGE
+from priot_hil.harness.outputs import check_file
 from priot_hil.harness.paths import ROOT
 
 from .counts import Counts, read_counts
 from .exceptions import read_exceptions
 from .report import Evidence, percent, report, share, what
 
-REPORT = ROOT / "docs" / "results" / "coverage.md"
+RESULTS = Path("results")
 ROOMS = ("kernels", "engine")
 STEPS = "tests/equivalence"
 REQUESTS = "tests/harness/test_descriptions.py"
@@ -37,15 +39,17 @@ def coverage(profile: str = "default", seed: int = 0, out: Path | None = None) -
     Args:
         profile: Of hypothesis: "default" or "thorough".
         seed: Of the generated cases.
-        out: The report; None for docs/results/coverage.md.
+        out: The report; None for ``results/coverage.md`` here, of another profile ``results/coverage-PROFILE.md``.
 
     Returns:
         0, or 1 where a line or an outcome of a condition is neither reached nor argued, or an argument is not needed.
 
     Raises:
-        InputError: No clang that counts.
+        InputError: No clang that counts, or the report cannot be written.
         SuiteFailed: The suite fails on this build.
     """
+    name = "coverage.md" if profile == "default" else f"coverage-{profile}.md"
+    path = check_file(RESULTS / name if out is None else out, COVERAGE)
     firmware = build("host-coverage")
     generated = Counts()
     for tests, number in ((STEPS, profile), (REQUESTS, "thorough")):
@@ -57,7 +61,6 @@ def coverage(profile: str = "default", seed: int = 0, out: Path | None = None) -
         f"Written by `./run invoke coverage` (hypothesis profile {profile}, seed {seed}) on firmware "
         f"{firmware.build_id.hex()[:12]}; [what it means](../coverage.md)."
     )
-    path = REPORT if out is None else out
     write_aside(path, report(evidence, head))
     for name, counts in (("generated cases", evidence.generated), ("with chosen cases", evidence.total)):
         lines, branches = (percent(share(counts, "", conditions)) for conditions in (False, True))

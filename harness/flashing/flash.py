@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from priot_hil.harness import discovery
-from priot_hil.harness.device_kinds import BAUD
 from priot_hil.harness.errors import KernelStatus
 from priot_hil.harness.firmware import Image, build
+from priot_hil.harness.options import BAUD
 from priot_hil.harness.protocol import HelloResponse
 from priot_hil.reference.errors import InputError
 
@@ -65,12 +65,12 @@ def flash(options: FlashOptions, say: Callable[[str], None] = print) -> str:
     """
     if options.image not in IMAGES:
         raise InputError.about("image", expected=" or ".join(IMAGES), got=repr(options.image), do="name one of them")
-    firmware = build("rp2040")
-    image = firmware.flash if options.image == "flash" else firmware.ram
     chosen = drive.named_drive(options.drive) if options.drive else None
     before = {port.identity for port in discovery.find_boards()}
     device = options.device or (None if chosen else _only_board())
     running = ask_port(device, options.baud) if device else None
+    firmware = build("rp2040")
+    image = firmware.flash if options.image == "flash" else firmware.ram
     if device and running and running.build_id == image.build_id:
         say(f"{device} runs build {_short(image.build_id)} already; nothing to do")
         return device

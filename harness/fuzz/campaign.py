@@ -47,12 +47,12 @@ class Campaign:
     find: tuple[bytes, str] | None
 
 
-def fuzz(seconds: int, target: str = "", preset: str = "fuzz") -> int:
+def fuzz(seconds: int, target: str | None = None, preset: str = "fuzz") -> int:
     """Fuzz one target or both, each from where it stopped the last time.
 
     Args:
         seconds: For each target.
-        target: "frames", "commands", or "" for both.
+        target: "frames" or "commands"; None for both.
         preset: "fuzz", or "fuzz-32" for the board's 32-bit sizes.
 
     Returns:
@@ -62,7 +62,7 @@ def fuzz(seconds: int, target: str = "", preset: str = "fuzz") -> int:
         InputError: An option is wrong, or no clang here has libFuzzer.
         KeyboardInterrupt: After the figures of the target that was cut short.
     """
-    if target not in ("", *TARGETS):
+    if target not in (None, *TARGETS):
         raise InputError.about("target", expected=" or ".join(TARGETS), got=repr(target), do="name one of them")
     if preset not in get_args(FuzzPreset):
         raise InputError.about("preset", expected="fuzz or fuzz-32", got=repr(preset), do="name one of them")

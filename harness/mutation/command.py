@@ -1,23 +1,27 @@
 """The options of `invoke mutate`, and what it prints in the end."""
 
 import os
+from functools import partial
 from pathlib import Path
 from typing import get_args
 
 from rich.console import Console
 
+from priot_hil.harness.output_kinds import MUTATION_RECORDS, MUTATION_TABLE
+from priot_hil.harness.outputs import check_file, check_folder
 from priot_hil.harness.paths import ROOT
 from priot_hil.reference.errors import InputError
 
 from .campaign import Campaign
 from .mutant import Mutant
 from .records import Results, Verdict, arguments, fingerprint, stale
-from .report import is_by_a_case, is_open, summary, write_report
+from .report import RECORDS, TABLE, is_by_a_case, is_open, read_campaigns, summary, write_report
 from .sample import sample
 from .sources import all_mutants
 from .workshop import MutatedDevice
 
 SURVIVED = 1
+RESULTS = Path("results") / "mutation"
 
 
 def mutate(
@@ -25,7 +29,7 @@ def mutate(
     count: int,
     *,
     every: bool = False,
-    only: str = "",
+    only: str | None = None,
     again: bool = False,
     shrink: int = 0,
     report: Path | None = None,
@@ -53,11 +57,12 @@ def mutate(
         raise InputError.about("device to mutate", expected=expected, got=repr(device), do="name one of them")
     if count < 1:
         raise InputError.about("sample", expected="at least 1", got=count, do="say how many mutants to try")
+    check_outputs(report)
     console = Console()
     everything = all_mutants(ROOT / "firmware")
     argued = arguments(device)
     chosen = choose(everything, count, every=every, only=only)
-    results = Results(Path("results") / "mutation" / f"{device}.jsonl", fingerprint())
+    results = Results(RESULTS / f"{device}.jsonl", fingerprint())
     known = {id_ for id_, record in results.records.items() if not (again and record.verdict is Verdict.SURVIVED)}
     missing = [mutant for mutant in chosen if mutant.id not in known]
     console.print(
@@ -74,18 +79,32 @@ def mutate(
     for line in summary(records, argued, stale(argued, everything)):
         console.print(line, markup=False, highlight=False, soft_wrap=True)
     if report is not None:
-        write_report(report, device, records, arguments, len(everything))
+        write_report(report, device, records, arguments, len(everything), partial(console.print, soft_wrap=True))
         console.print(f"table: {report}", soft_wrap=True)
     return SURVIVED if any(is_open(record, argued) for record in records) else 0
 
 
-def choose(everything: list[Mutant], count: int, *, every: bool, only: str) -> list[Mutant]:
+def check_outputs(report: Path | None) -> None:
+    """See that verdicts can be kept, and a table be written.
+
+    Raises:
+        InputError: They cannot, or something else is there.
+    """
+    check_folder(RESULTS)
+    if report is not None:
+        check_file(report / TABLE, MUTATION_TABLE)
+        check_file(report / RECORDS, MUTATION_RECORDS)
+        if (report / RECORDS).exists():
+            read_campaigns(report / RECORDS)
+
+
+def choose(everything: list[Mutant], count: int, *, every: bool, only: str | None) -> list[Mutant]:
     """The mutants to try, in the order of the files.
 
     Raises:
         InputError: No id has what was asked for in it.
     """
-    if only:
+    if only is not None:
         parts = [part for part in only.split(",") if part]
         found = [mutant for mutant in everything if any(part in mutant.id for part in parts)]
         if not found:

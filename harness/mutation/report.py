@@ -9,6 +9,7 @@ from pathlib import Path
 from statistics import median, quantiles
 
 from priot_hil.harness.files import write_aside
+from priot_hil.harness.outputs import set_aside
 from priot_hil.reference.errors import InputError
 
 from .records import KILLED, Record, Verdict, record_of
@@ -70,7 +71,14 @@ def _common(one: str, other: str) -> int:
     return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
 
 
-def write_report(folder: Path, device: str, records: Sequence[Record], argue: Argue, of: int) -> None:
+def write_report(
+    folder: Path,
+    device: str,
+    records: Sequence[Record],
+    argue: Argue,
+    of: int,
+    say: Callable[[str], None] = print,
+) -> None:
     """Puts a campaign into the records of all devices, and makes the table anew.
 
     Args:
@@ -79,11 +87,15 @@ def write_report(folder: Path, device: str, records: Sequence[Record], argue: Ar
         records: Of the campaign.
         argue: Says why a mutant is equivalent, by device and id.
         of: How many mutants there are in all.
+        say: Told where earlier records are kept that are not among these.
 
     Raises:
         InputError: The records there cannot be read, or the folder cannot be written.
     """
     campaigns = read_campaigns(folder / RECORDS) if (folder / RECORDS).exists() else {}
+    earlier = {record.id for record in campaigns.get(device, (0, []))[1]}
+    if earlier - {record.id for record in records}:
+        set_aside(folder / RECORDS, f"has records of mutants on {device} that this campaign has not", say)
     campaigns[device] = (of, list(records))
     lines = []
     for name, (count, kept) in sorted(campaigns.items(), reverse=True):

@@ -10,8 +10,7 @@ import pytest
 from priot_hil.harness.boards_on_ports import one_line
 from priot_hil.harness.cases import Case
 from priot_hil.harness.errors import LinkLost
-from priot_hil.harness.failures import FOLDER, cases_in, current, keep, reduced
-from priot_hil.harness.shrink import SECONDS
+from priot_hil.harness.failures import cases_in, current, keep, reduced
 
 from .engines import station_of
 from .selection import device_of
@@ -22,19 +21,6 @@ EARLIER_KEY = pytest.StashKey[tuple[Path, Path | None]]()
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Adds the options."""
     group = parser.getgroup("priot-hil")
-    group.addoption(
-        "--failures",
-        default=str(FOLDER),
-        metavar="DIR",
-        help=f"where failing cases go as capsules (default: {FOLDER})",
-    )
-    group.addoption(
-        "--shrink",
-        type=float,
-        default=SECONDS,
-        metavar="SECONDS",
-        help=f"time to make a failing case smaller than hypothesis left it (default: {SECONDS})",
-    )
     group.addoption(
         "--write-ahead",
         action="store_true",

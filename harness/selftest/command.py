@@ -6,6 +6,8 @@ from pathlib import Path
 from rich.console import Console
 
 from priot_hil.harness.files import write_aside
+from priot_hil.harness.output_kinds import SELFTEST
+from priot_hil.harness.outputs import check_file
 from priot_hil.harness.paths import BUILD
 from priot_hil.harness.planting import FirmwareCopy
 from priot_hil.reference.errors import InputError
@@ -19,13 +21,13 @@ RESULTS = Path("results")
 VERDICTS = {True: "found", False: "**missed**", None: "not run"}
 
 
-def selftest(device: str, only: str = "", out: Path | None = None) -> int:
+def selftest(device: str, only: str | None = None, out: Path | None = None) -> int:
     """Plant the bugs one after the other.
 
     Args:
         device: On which the suite looks for them: "host" or "emulator".
-        only: A part of the names of those to plant; all where it is empty.
-        out: The table as Markdown; None for ``results/selftest-DEVICE.md`` here.
+        only: A part of the names of those to plant; None for all.
+        out: The table as Markdown; None for ``results/selftest-DEVICE.md`` here, of a part ``-part.md``.
 
     Returns:
         1 where a bug was missed, else 0.
@@ -35,10 +37,11 @@ def selftest(device: str, only: str = "", out: Path | None = None) -> int:
         BuildError: The firmware does not build.
     """
     console = Console()
-    bugs = choose(read_planted(), only)
+    bugs = choose(read_planted(), only or "")
     if device not in PRESETS:
         expected = " or ".join(PRESETS)
         raise InputError.about("device to plant bugs on", expected=expected, got=repr(device), do="name one of them")
+    path = check_file(RESULTS / f"selftest-{device}{'-part' if only else ''}.md" if out is None else out, SELFTEST)
     bench = Bench(FirmwareCopy(WORK), WORK / "found", device)
     bench.copy.refresh()
     clean = prove_clean(bench)
@@ -53,7 +56,6 @@ def selftest(device: str, only: str = "", out: Path | None = None) -> int:
         reason = f": {proof.said}" if proof.is_found is None else ""
         said = VERDICTS[proof.is_found].strip("*")
         console.print(f"{bug.name}: {said}{by}{size}{reason}", markup=False, highlight=False, soft_wrap=True)
-    path = out or RESULTS / f"selftest-{device}.md"
     write_aside(path, markdown(proofs, device))
     console.print(f"table: {path}", soft_wrap=True)
     return MISSED if any(proof.is_found is False for proof in proofs.values()) else 0

@@ -15,8 +15,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from priot_hil.harness.debug_info import DebugInfo
 from priot_hil.harness.devices import open_engine
 from priot_hil.harness.engines import DeviceEngine
-from priot_hil.harness.files import require_writable, write_aside
+from priot_hil.harness.files import write_aside
 from priot_hil.harness.firmware import BoardFirmware, build
+from priot_hil.harness.output_kinds import COST_PAGE, COST_RECORDS
+from priot_hil.harness.outputs import check_file, check_folder, set_aside
+from priot_hil.reference.errors import InputError
 
 from ..checkpoint import committed_models, sums_by_pretraining
 from ..files import sha256
@@ -28,7 +31,7 @@ from ..runner import RESULTS, check_device, default_console, file_name
 from . import report
 from .bed import Bed, make_bed, open_cycle_counter
 from .memory import program
-from .records import CostRecord, rows_from_json, scales_from_json
+from .records import CostRecord, read_record, rows_from_json, scales_from_json
 from .rows import RowCost, measure_row
 from .scales import ScalesCost, measure_scales
 from .setting import TABLE, Amount, read_setting
@@ -69,18 +72,21 @@ def reproduce(
         The record.
 
     Raises:
-        InputError: No such device, or one without a clock; or the folder takes no results; or the data or the
-            checkpoint is not to be had.
+        InputError: No such device, or one without a clock; the data or the checkpoint is not to be had; or the results
+            cannot be written, or would replace something else.
         LinkLost: The device does not answer.
         EnginesDiffer: A device ended in another state than the host.
     """
     setting = read_setting()
     check_device(device)
     console = console or default_console()
+    out = RESULTS / table if out is None else out
+    name = "-".join([table, *(["quick"] if quick else []), *([file_name(device)] if device != HOST else [])])
+    check_folder(out / "kept")
+    check_file(out / f"{name}.json", COST_RECORDS)
+    check_file(out / f"{name}.md", COST_PAGE)
     experiment = setting.experiment
     say = partial(console.print, markup=False, highlight=False, soft_wrap=True)
-    out = RESULTS / table if out is None else out
-    require_writable(out)
     images = load_data(experiment.network, say)
     models = committed_models(experiment.network, experiment.pretrainings)
     sums = sums_by_pretraining(experiment.network, experiment.pretrainings)
@@ -90,7 +96,7 @@ def reproduce(
         firmware=build("rp2040"),
         device=None if device in (HOST, EMULATOR) else device,
         out=out,
-        name="-".join([table, *(["quick"] if quick else []), *([file_name(device)] if device != HOST else [])]),
+        name=name,
         console=console,
     )
     return making.perform()
@@ -145,7 +151,11 @@ class CostTable:
             counted=counted[0] if counted else (),
             made={"git": git_state(), "machine": machine()},
         )
-        write_aside(self.out / f"{self.name}.json", record.content())
+        path = self.out / f"{self.name}.json"
+        if path.exists() and is_other(path, record):
+            say = partial(self.console.print, markup=False, highlight=False, soft_wrap=True)
+            set_aside(path, "holds other costs: of another build, amount or device", say)
+        write_aside(path, record.content())
         write_aside(self.out / f"{self.name}.md", report.markdown(record))
         for table in report.terminal_tables(record):
             self.console.print(table)
@@ -217,6 +227,15 @@ class CostTable:
         measured = measure()
         write_aside(path, json.dumps([asdict(cost) for cost in measured]))
         return measured
+
+
+def is_other(path: Path, record: CostRecord) -> bool:
+    """Whether a file of costs was made from something else than a record, or cannot be read."""
+    try:
+        earlier = read_record(path)
+    except InputError:
+        return True
+    return (earlier.description, earlier.device) != (record.description, record.device)
 
 
 def _host() -> DeviceEngine:

@@ -4,6 +4,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from priot_hil.harness.files import write_aside
+from priot_hil.harness.output_kinds import REPORT_PAGE, REPORT_TABLE
+from priot_hil.harness.outputs import check_file, check_folder
 
 from .chapters import RESULTS, choose, keys, read_chapter
 from .render import page
@@ -24,9 +26,11 @@ def report(
         say: Told of each file left out, and of what was written.
 
     Raises:
-        InputError: A file is missing, damaged or of no known format, jinja2 or matplotlib is missing, or the folder
-            cannot be written.
+        InputError: A file is missing, damaged or of no known format; or the folder cannot be written, or has another
+            file where one of the report would be.
     """
+    check_file(out / "index.html", REPORT_PAGE)
+    check_folder(out / "tables")
     chosen = choose(records, published)
     for sentence in chosen.left_out:
         say(sentence)
@@ -36,6 +40,8 @@ def report(
         say(f"{chapters[-1].name}: {chapters[-1].records}")
     made = {out / "tables" / name: text for name, text in files(chapters).items()}
     made[out / "index.html"] = page(chapters, chosen.left_out)
+    for path in made:
+        check_file(path, REPORT_PAGE if path.suffix == ".html" else REPORT_TABLE)
     for path, text in made.items():
         write_aside(path, text)
     say(f"Written: {out / 'index.html'}, and {len(made) - 1} tables as Markdown and LaTeX in {out / 'tables'}")

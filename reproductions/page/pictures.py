@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ..intervals import Spread
-from ..plot import matplotlib_figure
 
 WIDTH = 3.4  # inches, 72 units of the picture each; it is stretched to the width of its place
 SERIES = 6
@@ -22,7 +21,7 @@ _BY_VARIABLE = {variable: colour for colour, variable in STAND_IN.items()}
 RULE, QUIET, INK, PAPER = list(STAND_IN)[SERIES:]
 DASHES = ("-", (0, (4, 2)), (0, (1, 1.5)), (0, (6, 2, 1, 2)), (0, (2, 1)), (0, (8, 3)))
 
-STYLE = {
+STYLE: dict[Any, Any] = {
     "svg.hashsalt": "priot",
     "svg.fonttype": "none",
     "font.family": "sans-serif",
@@ -128,13 +127,12 @@ def picture(height: float, draw: Callable[[Any], None], *, left: float) -> str:
 
     Returns:
         The `<svg>` element; the same each time by the same version of matplotlib.
-
-    Raises:
-        InputError: matplotlib is missing.
     """
-    matplotlib, figure_type = matplotlib_figure()
+    import matplotlib  # takes half a second
+    from matplotlib.figure import Figure
+
     with matplotlib.rc_context(STYLE):
-        figure = figure_type(figsize=(WIDTH, height))
+        figure = Figure(figsize=(WIDTH, height))
         figure.patch.set_visible(False)
         right, bottom, top = (WIDTH - 0.1) / WIDTH, 0.42 / height, (height - 0.06) / height
         axes = figure.add_axes((left / WIDTH, bottom, right - left / WIDTH, top - bottom))

@@ -6,7 +6,8 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from priot_hil.reference.errors import InputError
+import jinja2
+import markupsafe as markup
 
 from .chapters import Chapter
 from .pictures import with_ids
@@ -37,14 +38,12 @@ def page(chapters: Sequence[Chapter], left_out: Sequence[str]) -> str:
         The same text each time for the same records, by the same versions of jinja2 and matplotlib.
 
     Raises:
-        InputError: jinja2 is missing.
         ValueError: Two parts have one address, or one leads to none.
     """
-    jinja2 = _jinja2()
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(FOLDER), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
     )
-    numbers, markup = count(1), jinja2.utils.markupsafe
+    numbers = count(1)
 
     def running(text: str) -> Any:
         escaped = str(markup.escape(text)).replace(" %", "\N{NO-BREAK SPACE}%")
@@ -103,12 +102,3 @@ def check_addresses(text: str) -> None:
         raise ValueError(f"addresses given twice: {sorted(twice)}")
     if lost := set(re.findall(r'href="#([^"]*)"', text)) - set(found):
         raise ValueError(f"addresses that lead nowhere: {sorted(lost)}")
-
-
-def _jinja2() -> Any:
-    try:
-        import jinja2
-    except ImportError as error:
-        do = "give the command with PRIOT_EXTRAS=plots before ./run"
-        raise InputError.about("jinja2", expected="an installed package", got="none", do=do) from error
-    return jinja2

@@ -81,9 +81,13 @@ def test_missing_fuzzer_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 @pytest.mark.parametrize(
     ("options", "said"),
-    [((0,), "seconds: expected 1 or more"), ((1, "bytes"), "target: expected"), ((1, "", "host"), "preset: expected")],
+    [
+        ((0,), "seconds: expected 1 or more"),
+        ((1, "bytes"), "target: expected"),
+        ((1, None, "host"), "preset: expected"),
+    ],
 )
-def test_wrong_options_are_refused(options: tuple[int, str, str], said: str) -> None:
+def test_wrong_options_are_refused(options: tuple[int, str | None, str], said: str) -> None:
     """Before anything is built."""
     with pytest.raises(InputError, match=said):
         fuzz(*options)

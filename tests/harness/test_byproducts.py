@@ -15,8 +15,9 @@ from priot_hil.harness.device import LinkDevice
 from priot_hil.harness.devices import FlashFile, open_process
 from priot_hil.harness.errors import LinkLost
 from priot_hil.harness.failures import blaming, current, keep
-from priot_hil.harness.files import own_file_stem, require_writable, write_aside
+from priot_hil.harness.files import own_file_stem, write_aside
 from priot_hil.harness.firmware import build
+from priot_hil.harness.outputs import check_folder
 from priot_hil.harness.quarantine import Quarantine
 from priot_hil.harness.replay_command import replay_capsule
 from priot_hil.harness.transcript import Transcript
@@ -159,14 +160,12 @@ def test_a_failure_says_that_there_is_no_capsule(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("number", NUMBERS, ids=errno.errorcode.get)
 def test_results_are_refused_before_the_work(tmp_path: Path, number: int) -> None:
-    """A folder of results is no by-product; one that takes them is left empty."""
-    require_writable(tmp_path / "good" / "below")
-    assert not list((tmp_path / "good" / "below").iterdir())
-    with unwritable(tmp_path / "bad", number), pytest.raises(InputError, match=r"bad: expected a folder that takes"):
-        require_writable(tmp_path / "bad")
-    (tmp_path / "file").touch()
-    with pytest.raises(InputError, match=r"file: expected a folder that takes results, got .*; name another one"):
-        require_writable(tmp_path / "file")
+    """A folder of results is no by-product; one that takes them is left as it was."""
+    check_folder(tmp_path / "good" / "below")
+    assert not list(tmp_path.iterdir())
+    (tmp_path / "bad").mkdir()
+    with unwritable(tmp_path / "bad", number), pytest.raises(InputError, match=r"bad: expected a folder to write to"):
+        check_folder(tmp_path / "bad")
 
 
 def test_a_device_needs_room_for_its_flash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,17 +1,24 @@
 """A task ends with a sentence and a status, whatever ends it; a bug keeps its traceback."""
 
+import errno
+import os
+import subprocess
+import sys
+from typing import Annotated
+
 import pytest
 from invoke.exceptions import Exit
 
-from priot_hil.harness.command_line import command
+from priot_hil.harness.command_line import command, with_status
 from priot_hil.harness.errors import CheckFailed, DeviceFault, EmulationStuck, KernelStatus, LinkLost
+from priot_hil.harness.options import Text, Whole
 from priot_hil.reference.errors import InputError
 
 
 def ended(outcome: BaseException | int | None) -> Exit | None:
     """How a task ends whose function returns or raises this."""
 
-    @command
+    @with_status
     def task() -> int | None:
         if isinstance(outcome, BaseException):
             raise outcome
@@ -50,6 +57,98 @@ def test_statuses_and_interruptions() -> None:
     end = ended(KeyboardInterrupt())
     assert end is not None
     assert (end.code, end.message) == (130, "error: interrupted; give the same command again to go on.")
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
+def test_a_full_disk_has_status_2(number: int) -> None:
+    """The system names no file where a write fails."""
+    end = ended(OSError(number, os.strerror(number)))
+    assert end is not None
+    assert end.code == 2
+    assert str(end.message).startswith(
+        f"error: a file: expected a file or folder that can be used, got {os.strerror(number)}"
+    )
+
+
+@pytest.mark.parametrize("kind", [PermissionError, FileNotFoundError, IsADirectoryError, NotADirectoryError, OSError])
+def test_a_file_that_cannot_be_used_has_status_2(kind: type[OSError]) -> None:
+    """It is named, both of them where there are two."""
+    end = ended(kind(errno.EACCES, "Permission denied", "a.json", None, "b.json"))
+    assert end is not None
+    assert end.code == 2
+    assert str(end.message).startswith("error: a.json and b.json: expected a file or folder that can be used, got Perm")
+    assert len(str(end.message).splitlines()) == 1
+
+
+@pytest.mark.parametrize("error", [OSError(errno.EBADF, "Bad file descriptor"), BrokenPipeError(errno.EPIPE, "pipe")])
+def test_an_error_of_the_system_without_a_file_is_a_bug(error: OSError) -> None:
+    """A closed handle, or a pipe of ours that broke while standard output is read."""
+    with pytest.raises(OSError, match=str(error.strerror)):
+        ended(error)
+
+
+PRINTS = """
+import sys
+from priot_hil.harness.command_line import command, with_status
+from invoke.exceptions import Exit
+
+@with_status
+def task():
+    for number in range(LINES):
+        print(number)
+
+try:
+    task()
+except Exit as end:
+    sys.exit(end.code)
+"""
+
+
+@pytest.mark.parametrize("lines", [1, 100_000])
+def test_a_reader_that_goes_away_ends_it_without_a_word(lines: int) -> None:
+    """While it prints, and where all is printed at its end."""
+    read, write = os.pipe()
+    os.close(read)
+    command = [sys.executable, "-c", PRINTS.replace("LINES", str(lines))]
+    done = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(write)
+    assert (done.returncode, done.stderr) == (141, "")
+
+
+def test_every_option_has_to_say_what_it_takes() -> None:
+    """A new one that does not, or that says it twice, is found when the tasks are loaded."""
+
+    def silent(_: object, number: int = 1) -> None: ...
+
+    def without_help(_: object, number: Annotated[int, Whole(0, 1)] = 1) -> None: ...
+
+    def twice(_: object, number: Annotated[int, Whole(0, 1), Text("a"), "help"] = 1) -> None: ...
+
+    def without_kind(_: object, number: Annotated[int, "help"] = 1) -> None: ...
+
+    def flag_with_kind(_: object, flag: Annotated[bool, Text("a"), "help"] = False) -> None: ...
+
+    for function in (silent, without_help, twice, without_kind, flag_with_kind):
+        with pytest.raises(TypeError, match=f"{function.__name__}: (number|flag) does not say what it takes"):
+            command(function)
+
+
+def test_help_says_range_and_default() -> None:
+    """Of what is a number; a text's default too."""
+
+    def task(
+        _: object,
+        number: Annotated[int, Whole(0, 9), "how many"] = 3,
+        name: Annotated[str | None, Text("a name"), "whose"] = None,
+        way: Annotated[str, Text("a way"), "which"] = "on foot",
+    ) -> None: ...
+
+    helps = {option.names[0]: option.help for option in command(task).get_arguments()}
+    assert helps == {
+        "number": "how many (a whole number in 0..9; default: 3)",
+        "name": "whose",
+        "way": "which (default: on foot)",
+    }
 
 
 def test_a_bug_keeps_its_traceback() -> None:

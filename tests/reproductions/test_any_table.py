@@ -52,7 +52,7 @@ def test_an_interruption_ends_them_all(asked, monkeypatch):
     monkeypatch.setattr(any_table.cost, "reproduce", interrupt)
     with pytest.raises(KeyboardInterrupt):
         any_table.reproduce("all")
-    assert any_table.status_of("all", "", "", "") == 130
+    assert any_table.status_of("all") == 130
     assert [table for table, _ in asked] == ["accuracy", "accuracy"]
 
 

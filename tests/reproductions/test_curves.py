@@ -4,8 +4,8 @@ from dataclasses import replace
 from xml.etree import ElementTree
 
 import pytest
+from matplotlib.figure import Figure
 
-from priot_hil.reference.errors import InputError
 from priot_hil.reproductions import plot
 from priot_hil.reproductions.chain import linked
 from priot_hil.reproductions.curves import CURVES
@@ -75,7 +75,6 @@ def test_what_is_not_there_has_no_curve(table):
 @pytest.mark.slow
 def test_the_picture_has_the_same_bytes_each_time(table):
     """It names its records and shows each row and each quantity that can be read out of it."""
-    pytest.importorskip("matplotlib")
     picture = plot.svg(table)
     assert plot.svg(table) == picture
     assert linked(table.entries())[-1].sha256.encode() in picture
@@ -87,8 +86,7 @@ def test_the_picture_has_the_same_bytes_each_time(table):
 @pytest.mark.slow
 def test_the_axes_show_what_can_be(table):
     """Intervals of two seeds reach below 0 and above 100 %; the axes do not, but for an edge."""
-    pytest.importorskip("matplotlib")
-    axes = plot.draw(plot.matplotlib_figure()[1], table, CURVES).axes[:: len(table.experiment.angles)]
+    axes = plot.draw(Figure, table, CURVES).axes[:: len(table.experiment.angles)]
     assert [each.get_ylabel().split("\n")[0] for each in axes] == [curve.name for curve in CURVES]
     for each, curve in zip(axes, CURVES, strict=True):
         low, high = each.get_ylim()
@@ -96,10 +94,3 @@ def test_the_axes_show_what_can_be(table):
         top = min(reached, 100) if curve.unit == "%" else reached
         assert -0.05 * top < low < 0
         assert top < high < 1.1 * top
-
-
-def test_without_matplotlib_it_says_what_to_do(table, monkeypatch):
-    """A sentence."""
-    monkeypatch.setitem(__import__("sys").modules, "matplotlib", None)
-    with pytest.raises(InputError, match="matplotlib: expected an installed package, got none; give the command with"):
-        plot.svg(table)

@@ -65,11 +65,13 @@ def test_interrupted_it_goes_on(optimizer, upright, tmp_path):
 
 
 def test_another_recipe_begins_anew(upright, tmp_path):
-    """What was kept is not taken for it."""
+    """What was kept is not taken for it, and stays beside it."""
     said = []
     train_float("tiny_cnn", VARIED, upright, tmp_path / "part", print)
+    before = (tmp_path / "part").read_bytes()
     train_float("tiny_cnn", replace(VARIED, weight_decay=1e-3), upright, tmp_path / "part", said.append)
-    assert len(said) == 3
+    assert len(said) == 4
+    assert (tmp_path / "part-earlier-1").read_bytes() == before
 
 
 def test_a_damaged_kept_training_is_refused(upright, tmp_path):

@@ -89,8 +89,6 @@ def table(experiment):
 @pytest.fixture(scope="module")
 def chapter(table):
     """What it has to say, with two quantities as curves."""
-    pytest.importorskip("matplotlib")
-    pytest.importorskip("jinja2")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(curves, "CURVES", curves.CURVES[:2])
         sections = chapters.sections_of(table, "a folder/accuracy.jsonl")
@@ -210,7 +208,6 @@ def test_many_cells_are_folded_once_more(table, monkeypatch):
 
 def test_a_heat_map_is_coloured_by_its_values():
     """From one end to the other, or from the middle to both; what was not run has no colour."""
-    pytest.importorskip("jinja2")
     heat = Heat(95.0, "95.0\n± 1.0", "why")
     single = HeatMap("map", "A map", "mu", "theta", ("5",), ("-64", "0"), ((heat, None),), 90, 100, unit="%")
     assert [single.shade(value) for value in (80, 90, 95, 100, 110)] == [0, 0, 0.5, 1, 1]
@@ -232,8 +229,6 @@ def test_a_table_that_does_not_fit_together_is_refused(change):
 
 def test_costs(tmp_path, monkeypatch):
     """Every cell of every table of costs is on the page, and a picture for all layers and for each."""
-    pytest.importorskip("matplotlib")
-    pytest.importorskip("jinja2")
     file = ROOT / "docs" / "results" / "cost.json"
     said = []
     write_report([file], tmp_path, say=said.append)
@@ -285,15 +280,6 @@ def test_a_damaged_file_is_refused(table, tmp_path):
     with pytest.raises(InputError, match="unbroken chain"):
         write_report([path], tmp_path / "out")
     assert not (tmp_path / "out").exists()
-
-
-@pytest.mark.parametrize("name", ["jinja2", "matplotlib"])
-def test_without_its_packages_it_says_what_to_do(name, chapter, monkeypatch):
-    """A sentence."""
-    monkeypatch.setitem(__import__("sys").modules, name, None)
-    file = ROOT / "docs" / "results" / "cost.json"
-    with pytest.raises(InputError, match=f"{name}: expected an installed package, got none; give the command with"):
-        render.page([chapters.read_chapter(file, "cost") if name == "matplotlib" else chapter], [])
 
 
 def luminance(colour):

@@ -103,12 +103,14 @@ def test_a_long_epoch_is_kept_in_parts(upright, tmp_path, reference, monkeypatch
 
 
 def test_what_another_training_left_is_not_taken(upright, tmp_path, reference):
-    """Other images: from the beginning."""
+    """Other images: from the beginning, and what may have taken hours is kept beside it."""
     with pytest.raises(KeyboardInterrupt):
         train_niti("tiny_cnn", upright, Stops(1), tmp_path / "part", print, (2, 1))
-    said = []
+    before, said = (tmp_path / "part").read_bytes(), []
     train_niti("tiny_cnn", upright.take(10), reference, tmp_path / "part", said.append, (2, 1))
-    assert len(said) == 2
+    assert said[0].endswith(f"another recipe, data or code; it is kept as {tmp_path / 'part-earlier-1'}.")
+    assert len(said) == 3
+    assert (tmp_path / "part-earlier-1").read_bytes() == before
 
 
 def test_a_damaged_kept_training_is_refused(upright, tmp_path, reference):
@@ -140,7 +142,7 @@ def test_float_weights_become_int8_by_a_power_of_two():
 def test_float_training_without_torch_is_refused(monkeypatch):
     """With the extra to install."""
     monkeypatch.setitem(sys.modules, "torch", None)
-    with pytest.raises(InputError, match=r"pip install 'priot-hil\[float\]'"):
+    with pytest.raises(InputError, match=r"ask for it: PRIOT_EXTRAS=float \./run invoke"):
         import_torch()
 
 

@@ -48,10 +48,9 @@ def root(tmp_path):
 
 def test_a_table_is_published(table, root, tmp_path):
     """Records as they are; page, picture and README from them; what else the README says stays."""
-    pytest.importorskip("matplotlib")
     last = table.write(tmp_path / "new.jsonl")
     said = []
-    publish(tmp_path / "new.jsonl", root, said.append)
+    publish(tmp_path / "new.jsonl", (), root, said.append)
     folder = root / "docs" / "results"
     assert (folder / "accuracy.jsonl").read_bytes() == (tmp_path / "new.jsonl").read_bytes()
     page = (folder / "accuracy.md").read_text(encoding="utf-8")
@@ -63,7 +62,7 @@ def test_a_table_is_published(table, root, tmp_path):
     assert "| old |" not in readme
     assert readme.endswith("| another |\n\n<!-- end -->\n")
     assert len(said) == 4
-    publish(None, root, said.append)
+    publish(None, (), root, said.append)
     assert (root / "README.md").read_text(encoding="utf-8") == readme
     assert published_tables(folder) == [folder / "accuracy.jsonl"]
 
@@ -81,13 +80,12 @@ def test_half_a_table_is_refused(table, root, tmp_path):
     for part, got in ((replace(table, records=less), "8 of 9 runs"), (quick, "one in its short form")):
         part.write(tmp_path / "new.jsonl")
         with pytest.raises(InputError, match=f"expected a whole table, got {got}"):
-            publish(tmp_path / "new.jsonl", root)
+            publish(tmp_path / "new.jsonl", (), root)
     assert not (root / "docs" / "results" / "accuracy.jsonl").exists()
 
 
 def test_a_table_made_row_by_row_may_be_published_before_its_end(table, root, tmp_path):
     """It says how far it is, and which rows are not there; a whole one says nothing of that."""
-    pytest.importorskip("matplotlib")
     rows = table.experiment.rows
     less = {cell: record for cell, record in table.records.items() if cell.row != rows[-1].name}
     names = tuple(row.name for row in rows)
@@ -96,7 +94,7 @@ def test_a_table_made_row_by_row_may_be_published_before_its_end(table, root, tm
     path = root / "docs" / "results" / "accuracy.md"
     for records, told in ((table.records, False), (less, True)):
         replace(table, experiment=experiment, records=records).write(tmp_path / "new.jsonl")
-        publish(tmp_path / "new.jsonl", root)
+        publish(tmp_path / "new.jsonl", (), root)
         page = path.read_text(encoding="utf-8")
         assert ("1 of 9 runs have not been made; what needs them says “not run”." in page) is told
         assert (f"| {rows[-1].name} | not run |" in page) is told
@@ -108,7 +106,7 @@ def test_a_changed_file_is_refused(table, root, tmp_path):
     text = (tmp_path / "new.jsonl").read_text(encoding="utf-8")
     (tmp_path / "new.jsonl").write_text(text.replace('"test_correct": 4', '"test_correct": 5', 1), encoding="utf-8")
     with pytest.raises(InputError, match="unbroken chain"):
-        publish(tmp_path / "new.jsonl", root)
+        publish(tmp_path / "new.jsonl", (), root)
 
 
 def test_the_last_hash_is_the_table_s(table):

@@ -209,7 +209,6 @@ def test_a_study_without_single_changes(table, experiment):
 
 def test_the_picture_says_the_numbers(table):
     """Each number of the heat maps; the same bytes each time."""
-    pytest.importorskip("matplotlib")
     from priot_hil.reproductions.sensitivity.picture import svg
 
     drawn = svg(table)
