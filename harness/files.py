@@ -1,10 +1,30 @@
-"""Files that are either whole or not there."""
+"""Files that are read whole, and written whole or not at all."""
 
 import os
 import tempfile
 from pathlib import Path
 
 from priot_hil.reference.errors import InputError
+
+
+def read_whole(path: Path, what: str, do: str) -> bytes:
+    """Read a file.
+
+    Args:
+        path: The file.
+        what: What to call it in a refusal.
+        do: What to do about one that cannot be read.
+
+    Raises:
+        InputError: It is missing, may not be read, or is no regular file, such as a folder or a device without an end.
+    """
+    try:
+        if path.exists() and not path.is_file():
+            raise InputError.about(what, expected="a file", got="a folder or a device", do=do)
+        return path.read_bytes()
+    except OSError as error:
+        got = error.strerror or str(error)
+        raise InputError.about(what, expected="a file that can be read", got=got, do=do) from error
 
 
 def write_aside(path: Path, content: bytes | str) -> None:

@@ -9,13 +9,14 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from priot_hil.harness.files import write_aside
+from priot_hil.harness.archive import Arrays, pack, unpack
+from priot_hil.harness.files import read_whole, write_aside
 from priot_hil.reference.checks import Int8Array
 from priot_hil.reference.errors import InputError
 from priot_hil.reference.streams import stream
 
 from .cifar10_sources import CIFAR10_SOURCES
-from .files import Arrays, pack, sha256, unpack
+from .files import sha256
 from .mnist_sources import MNIST_SOURCES
 from .rotate import rotate, rotation
 from .sources import Source, SourceFailed
@@ -238,7 +239,8 @@ def _read_cache(path: Path, title: str, sums: Mapping[str, str], say: Callable[[
     if not path.is_file():
         return None
     try:
-        arrays = unpack(path.read_bytes(), f"{path}", "fetch it anew")
+        do = "fetch it again"
+        arrays = unpack(read_whole(path, f"{path}", do), f"{path}", do)
     except InputError:
         arrays = {}
     if {name: sha256(array.tobytes()) for name, array in arrays.items()} == dict(sums):

@@ -9,7 +9,7 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import Protocol
 
-from .files import Arrays
+from priot_hil.harness.archive import Arrays
 
 TRIES = 3
 TIMEOUT_SECONDS = 30

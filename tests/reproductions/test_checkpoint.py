@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from priot_hil.harness.archive import pack, unpack
 from priot_hil.reference.errors import InputError
 from priot_hil.reference.run import MethodKind, initial_state
 from priot_hil.reproductions.checkpoint import (
@@ -14,7 +15,7 @@ from priot_hil.reproductions.checkpoint import (
     committed_sums,
     read_checkpoint,
 )
-from priot_hil.reproductions.files import pack, sha256, unpack
+from priot_hil.reproductions.files import sha256
 from priot_hil.reproductions.networks import network
 
 
@@ -86,6 +87,8 @@ def _without(key):
         (lambda arrays, meta: meta["weight_exponents"].pop("3"), "3"),
         (lambda arrays, meta: arrays["w9"].__setitem__((0, 0), -128), "-128"),
         (lambda arrays, meta: arrays.update(w9=arrays["w9"].T), "shape"),
+        (lambda arrays, meta: arrays.update(w8=arrays["w9"]), "arrays: expected keys"),
+        (lambda arrays, meta: meta.update(sha256="0" * 64), "contents: expected SHA-256 0000000000000000"),
         (lambda arrays, meta: arrays.update(w9=arrays["w9"].astype(np.int16)), "int16"),
     ],
 )

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from priot_hil.harness.archive import pack
 from priot_hil.reference.errors import InputError
 from priot_hil.reproductions.data import (
     LOADERS,
@@ -17,7 +18,7 @@ from priot_hil.reproductions.data import (
     transfer_task,
     verified,
 )
-from priot_hil.reproductions.files import pack, sha256
+from priot_hil.reproductions.files import sha256
 from priot_hil.reproductions.networks import SUBJECTS
 from priot_hil.reproductions.rotate import rotate, rotation
 from priot_hil.reproductions.sources import SourceFailed

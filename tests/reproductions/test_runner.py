@@ -2,11 +2,12 @@
 
 import pytest
 
+from priot_hil.harness.archive import pack, unpack
 from priot_hil.harness.firmware import build
+from priot_hil.harness.manifest import contents_of, vouched
 from priot_hil.reference.errors import InputError
 from priot_hil.reproductions.chain import read_lines
 from priot_hil.reproductions.experiment import tables
-from priot_hil.reproductions.files import pack, unpack
 from priot_hil.reproductions.material import MaterialLoader
 from priot_hil.reproductions.runner import reproduce
 from priot_hil.reproductions.table import read_table
@@ -66,9 +67,9 @@ def test_a_failure_in_a_worker_ends_the_command(small_table, tmp_path):
     made = small_table()
     made.perform()
     path = tmp_path / "out" / "runs" / f"{made.runs[1].key}.npz"
-    arrays = unpack(path.read_bytes(), "it", "do")
-    arrays["v9"][0, 0] ^= 1
-    path.write_bytes(pack(arrays))
+    contents = contents_of(unpack(path.read_bytes(), "it", "do"))
+    contents.arrays["v9"][0, 0] ^= 1
+    path.write_bytes(pack(vouched(contents.meta, contents.arrays)))
     with pytest.raises(InputError, match="expected CRC-32"):
         small_table(epochs=3).perform()
 
