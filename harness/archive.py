@@ -10,6 +10,7 @@ import io
 import math
 import re
 import struct
+import sys
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
@@ -192,4 +193,8 @@ def _array(name: str, data: bytes) -> npt.NDArray[Any]:
         array: npt.NDArray[Any] = np.ndarray(shape, dtype, data, begin, order=order)
     except (ValueError, OverflowError):
         raise ValueError(f"{name} of shape {shape}, which is too large") from None
+    if dtype.kind == "U" and array.size:
+        letters: npt.NDArray[np.uint32] = np.frombuffer(data, f"{dtype.byteorder}u4", offset=begin)
+        if letters.max() > sys.maxunicode:  # over which Python would raise a SystemError
+            raise ValueError(f"{name} of text that is none")
     return array.astype(dtype.newbyteorder("="), order="C")

@@ -16,7 +16,7 @@ from .manifest import contents_of, vouched
 
 __all__ = ["Arrays", "CapsuleError", "load", "parse_mask", "save"]
 
-DO = "check the path, or write the capsule again"
+DO = "check the path, or write it again"
 
 
 class CapsuleError(InputError):

@@ -19,7 +19,7 @@ def read_whole(path: Path, what: str, do: str) -> bytes:
         InputError: It is missing, may not be read, or is no regular file, such as a folder or a device without an end.
     """
     try:
-        if path.exists() and not path.is_file():
+        if not path.is_file() and path.exists():
             raise InputError.about(what, expected="a file", got="a folder or a device", do=do)
         return path.read_bytes()
     except OSError as error:

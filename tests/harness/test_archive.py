@@ -247,6 +247,19 @@ def test_other_kinds_of_arrays_are_refused(dtype):
         unpack(written(np.savez, {"w0": np.zeros(2, dtype)}), "it", "do")
 
 
+@pytest.mark.parametrize("dtype", ["<U1", ">U1"])
+def test_text_of_no_letters_is_refused(dtype):
+    """NumPy and Python would raise a SystemError over it."""
+    for number, is_text in ((0x10FFFF, True), (0x110000, False), (0xFFFFFFFF, False)):
+        texts = np.array([65, number], f"{dtype[0]}u4").view(dtype)
+        content = pack({"a": texts})
+        if is_text:
+            assert unpack(content, "it", "do")["a"].tolist() == ["A", "\U0010ffff"]
+        else:
+            with pytest.raises(InputError, match="got a of text that is none; do"):
+                unpack(content, "it", "do")
+
+
 def test_what_is_compressed_has_to_end_where_it_says():
     """Neither too early nor too late, and without bytes behind it."""
     data, shorter = member(np.zeros(99, np.int8)), member(np.zeros(9, np.int8))
