@@ -125,11 +125,8 @@ def committed_sums(folder: Path = COMMITTED) -> dict[str, str]:
         InputError: There is no README.
     """
     readme = folder / "README.md"
-    try:
-        text = readme.read_text(encoding="utf-8")
-    except OSError as error:
-        got = error.strerror or str(error)
-        raise InputError.about(f"{readme}", expected="the checkpoints' sums", got=got, do="restore the file") from error
+    do = "restore the file"
+    text = read_whole(readme, f"{readme}", do).decode(errors="replace")
     return dict(re.findall(r"`(\w+\.npz)` \| `([0-9a-f]{64})`", text))
 
 

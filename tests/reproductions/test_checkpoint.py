@@ -114,6 +114,22 @@ def test_missing_ones_are_refused(tmp_path):
         committed_sums(tmp_path)
 
 
+def test_a_damaged_readme_is_refused(tmp_path):
+    """A flipped bit in a sum, in a name, or in any other text, which need not be UTF-8 any more."""
+    content = bytearray((COMMITTED / "README.md").read_bytes())
+    name = content.index(b"tiny_cnn_float.npz` | `")
+    for place, said in ((0, None), (name, "checkpoint: expected one of"), (name + 25, "expected sha256 ")):
+        damaged = content.copy()
+        damaged[place] ^= 0x80 if said is None else 1
+        (tmp_path / "README.md").write_bytes(damaged)
+        (tmp_path / "tiny_cnn_float.npz").write_bytes((COMMITTED / "tiny_cnn_float.npz").read_bytes())
+        if said is None:
+            assert committed_sums(tmp_path) == committed_sums()
+        else:
+            with pytest.raises(InputError, match=said):
+                committed_checkpoint("tiny_cnn", "float", tmp_path)
+
+
 def test_provenance_is_part_of_the_bytes(committed):
     """So that two files with the same bytes have the same history."""
     other = Checkpoint(committed.network, committed.pretraining, committed.model, {"by": "hand"})

@@ -74,6 +74,22 @@ def test_a_failure_in_a_worker_ends_the_command(small_table, tmp_path):
         small_table(epochs=3).perform()
 
 
+@pytest.mark.parametrize("damage", ["cut", "flipped"])
+def test_a_damaged_kept_run_is_named(small_table, tmp_path, damage):
+    """Before anything is performed, with what to do; the file is left as it is."""
+    made = small_table()
+    path = tmp_path / "out" / "runs" / f"{made.runs[1].key}.npz"
+    path.parent.mkdir(parents=True)
+    content = bytearray(pack(vouched({"record": {}}, {})))
+    content[8] ^= 1  # the method of compression, the first member's
+    path.write_bytes(content[:-1] if damage == "cut" else content)
+    before = path.read_bytes()
+    with pytest.raises(InputError, match=f"^kept run {path}: expected .*; delete it and give the same command again"):
+        made.perform()
+    assert path.read_bytes() == before
+    assert [file.name for file in (tmp_path / "out").rglob("*")] == ["runs", path.name]
+
+
 def test_unknown_tables_and_devices_are_refused(tmp_path):
     """With what there is, before anything is fetched or built."""
     with pytest.raises(InputError, match=f"table: expected one of {', '.join(tables())}, got 'costs'"):
