@@ -137,7 +137,7 @@ def load_mnist(
     say: Callable[[str], None] = print,
 ) -> ImageSet:
     """Load MNIST; the arguments are those of `load_images`."""
-    return load_images("MNIST", "mnist.npz", folder, sources, sums, say)
+    return load_images("MNIST", "mnist.npz", (28, 28), folder, sources, sums, say)
 
 
 def load_cifar10(
@@ -147,7 +147,7 @@ def load_cifar10(
     say: Callable[[str], None] = print,
 ) -> ImageSet:
     """Load CIFAR-10; the arguments are those of `load_images`."""
-    return load_images("CIFAR-10", "cifar10.npz", folder, sources, sums, say)
+    return load_images("CIFAR-10", "cifar10.npz", (32, 32, 3), folder, sources, sums, say)
 
 
 # By the names that `networks.SUBJECTS` gives.
@@ -158,6 +158,7 @@ LOADERS = {"mnist": load_mnist, "cifar10": load_cifar10}
 def load_images(
     title: str,
     file: str,
+    shape: tuple[int, ...],
     folder: Path | None,
     sources: Sequence[Source],
     sums: Mapping[str, str],
@@ -170,6 +171,7 @@ def load_images(
     Args:
         title: What to call the set in messages.
         file: Its name in the cache.
+        shape: Of an image.
         folder: The cache; None for `data_folder()`.
         sources: Tried in turn.
         sums: SHA-256 of each array's bytes.
@@ -183,7 +185,7 @@ def load_images(
     """
     folder = data_folder() if folder is None else folder
     cached = folder / file
-    if (kept := _read_cache(cached, title, sums, say)) is not None:
+    if (kept := _read_cache(cached, title, shape, sums, say)) is not None:
         return ImageSet(**kept)
     make_folder(folder)
     reasons = []
@@ -234,7 +236,9 @@ def verified(arrays: Arrays, sums: Mapping[str, str]) -> Arrays:
     return arrays
 
 
-def _read_cache(path: Path, title: str, sums: Mapping[str, str], say: Callable[[str], None]) -> Arrays | None:
+def _read_cache(
+    path: Path, title: str, shape: tuple[int, ...], sums: Mapping[str, str], say: Callable[[str], None]
+) -> Arrays | None:
     """The cached arrays, or None where the file is missing or not what it should be."""
     if not path.is_file():
         return None
@@ -243,7 +247,9 @@ def _read_cache(path: Path, title: str, sums: Mapping[str, str], say: Callable[[
         arrays = unpack(read_whole(path, f"{path}", do), f"{path}", do)
     except InputError:
         arrays = {}
-    if {name: sha256(array.tobytes()) for name, array in arrays.items()} == dict(sums):
+    forms = {name: (array.dtype, array.shape[1:]) for name, array in arrays.items()}
+    official = {name: (np.dtype(np.uint8), shape if name.startswith("x") else ()) for name in sums}
+    if forms == official and {name: sha256(array.tobytes()) for name, array in arrays.items()} == dict(sums):
         return arrays
     say(f"{title}: {path} is damaged; fetching it anew")
     return None

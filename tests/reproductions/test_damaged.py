@@ -22,9 +22,9 @@ NETWORK = Network((3,), (Linear(3, 2),))
 VALUES = {0: np.arange(-3, 3, dtype=np.int8).reshape(2, 3)}
 STATE = State(VALUES, 77, {0: Shifts(8, 0, 12)}, {0: VALUES[0] > 0})
 IMAGES = {
-    "x_train": np.arange(8, dtype=np.uint8).reshape(2, 2, 2),
+    "x_train": np.resize(np.arange(256, dtype=np.uint8), (2, 28, 28)),
     "y_train": np.array([1, 2], np.uint8),
-    "x_test": np.ones((1, 2, 2), np.uint8),
+    "x_test": np.ones((1, 28, 28), np.uint8),
     "y_test": np.array([3], np.uint8),
 }
 
