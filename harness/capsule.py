@@ -1,6 +1,6 @@
 """One case as one plain file: golden vector, bug report and regression test.
 
-The file is an ``.npz`` without pickles; `capsule_meta` reads and writes its JSON. Whatever is not exactly as the format
+`capsule_archive` reads and writes the file, `capsule_meta` its JSON. Whatever is not exactly as the format
 says is refused with the reason.
 """
 
@@ -20,7 +20,7 @@ from priot_hil.reference.ranges import GENERATOR
 from priot_hil.reference.run import LossRounding, Method, MethodKind, Model, State, check_run
 
 from . import capsule_meta
-from .capsule_archive import Arrays, CapsuleError, load_arrays, parse_mask, save_arrays
+from .capsule_archive import Arrays, CapsuleError, load, parse_mask, save
 
 __all__ = [
     "Capsule",
@@ -173,7 +173,7 @@ def read_capsule(path: Path | str) -> Capsule:
         CapsuleError: The file is missing, damaged, not a capsule or not legal; the message starts with its path.
     """
     try:
-        return from_arrays(load_arrays(Path(path)))
+        return from_contents(*load(Path(path)))
     except InputError as error:
         raise CapsuleError(f"{path}: {error}") from error
 
@@ -186,26 +186,25 @@ def write_capsule(path: Path | str, capsule: Capsule) -> None:
         capsule: A legal capsule.
 
     Raises:
-        InputError: The capsule is not legal; nothing is written.
+        InputError: The capsule is not legal, or the file cannot be written; nothing is.
     """
     check_capsule(capsule)
-    save_arrays(Path(path), to_arrays(capsule))
+    save(Path(path), *to_contents(capsule))
 
 
-def from_arrays(arrays: Arrays) -> Capsule:
-    """The run that arrays of a file describe.
+def from_contents(content: dict[str, Any], arrays: Arrays) -> Capsule:
+    """The run that a file's JSON and arrays describe.
 
     Raises:
         InputError: They are not legal in every part.
     """
-    check_keys("arrays", arrays.keys() & {"meta"}, {"meta"}, CapsuleError)
-    meta = capsule_meta.parse(arrays["meta"])
+    meta = capsule_meta.parse(content)
     check_keys("arrays", arrays.keys() & {"images"}, {"images"}, CapsuleError)
     images = arrays["images"]
     network = Network(images.shape[1:], meta.layers)
     kind = meta.method.kind
     after = "s_after" if kind.learns_scores else "w_after"
-    required = {"meta", "images", "labels"} | ({"order"} if meta.mode == Mode.EPOCH else set())
+    required = {"images", "labels"} | ({"order"} if meta.mode == Mode.EPOCH else set())
     required |= {f"{prefix}{i}" for prefix in _prefixes(kind) for i in network.weighted}
     optional = {"logits", "predictions"} | {f"{after}{i}" for i in network.weighted}
     check_keys("arrays", arrays.keys() - optional, sorted(required), CapsuleError)
@@ -234,15 +233,12 @@ def from_arrays(arrays: Arrays) -> Capsule:
     return capsule
 
 
-def to_arrays(capsule: Capsule) -> Arrays:
-    """The arrays of the file of a legal capsule."""
+def to_contents(capsule: Capsule) -> tuple[dict[str, Any], Arrays]:
+    """The JSON and the arrays of the file of a legal capsule."""
     state, expected, network = capsule.state, capsule.expected, capsule.model.network
     learns_scores = capsule.method.kind.learns_scores
-    arrays: Arrays = {
-        "meta": capsule_meta.build(capsule.model, capsule.method, state, str(capsule.mode), expected.rng),
-        "images": capsule.images,
-        "labels": capsule.labels,
-    }
+    meta = capsule_meta.build(capsule.model, capsule.method, state, str(capsule.mode), expected.rng)
+    arrays: Arrays = {"images": capsule.images, "labels": capsule.labels}
     for i in network.weighted:
         arrays[f"w{i}"] = capsule.model.weights[i] if learns_scores else state.values[i]
         if learns_scores:
@@ -257,7 +253,7 @@ def to_arrays(capsule: Capsule) -> Arrays:
         arrays["logits"] = expected.logits
     if expected.predictions is not None:
         arrays["predictions"] = expected.predictions
-    return arrays
+    return meta, arrays
 
 
 def _prefixes(kind: MethodKind) -> str:

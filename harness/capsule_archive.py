@@ -1,8 +1,6 @@
-"""A capsule's file: named arrays in an ``.npz`` without pickles, written whole or not at all."""
+"""A capsule's file: JSON and named arrays, vouched for by a manifest, written whole or not at all."""
 
-import os
-import zipfile
-import zlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,62 +9,46 @@ import numpy.typing as npt
 
 from priot_hil.reference.errors import InputError
 
-Arrays = dict[str, Any]
+from . import capsule_meta
+from .archive import Arrays, pack, unpack
+from .files import read_whole, write_aside
+from .manifest import contents_of, vouched
+
+__all__ = ["Arrays", "CapsuleError", "load", "parse_mask", "save"]
+
+DO = "check the path, or write it again"
 
 
 class CapsuleError(InputError):
     """A capsule, or the file it should come from, is not legal."""
 
 
-def load_arrays(path: Path) -> Arrays:
-    """Read the arrays of an .npz file, without its pickles.
+def load(path: Path) -> tuple[dict[str, Any], Arrays]:
+    """Read a capsule's file.
+
+    Returns:
+        The JSON, whose format and mode are known and belong together, and the other arrays by name.
 
     Raises:
-        CapsuleError: The file is missing, damaged, or holds something else than arrays.
+        InputError: The file is missing or damaged, or no capsule's; its path is left to the caller.
     """
-    do = "check the path, or write the capsule again"
-    try:
-        with zipfile.ZipFile(path) as members:
-            names = members.namelist()
-        odd = [name for name in names if not name.endswith(".npy") or names.count(name) > 1]
-        if odd:
-            raise CapsuleError.about("file", expected="each array once as .npy", got=f"{odd[0]!r}", do="remove it")
-        with np.load(path, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
-    except InputError:
-        raise
-    except (
-        OSError,
-        ValueError,
-        EOFError,
-        KeyError,
-        RuntimeError,
-        MemoryError,
-        zipfile.BadZipFile,
-        zlib.error,
-    ) as error:
-        # The first sentence only: NumPy's second one advises to load the pickle.
-        got = f"{type(error).__name__}: {error}".splitlines()[0].split(". ")[0]
-        raise CapsuleError.about("file", expected="a readable .npz without pickles", got=got, do=do) from error
+    contents = contents_of(unpack(read_whole(path, "file", DO), "file", DO))
+    capsule_meta.check_format(contents.meta, contents.is_vouched_for)
+    return contents.meta, contents.arrays
 
 
-def save_arrays(path: Path, arrays: Arrays) -> None:
-    """Write arrays: equal ones give equal bytes, and a broken write leaves no file.
+def save(path: Path, meta: Mapping[str, Any], arrays: Arrays) -> None:
+    """Write a capsule's file: equal ones have equal bytes, and a broken write leaves what was there.
 
     Args:
         path: The file to write or replace; its folder is made if need be.
-        arrays: By name.
+        meta: Its JSON.
+        arrays: The others by name.
+
+    Raises:
+        InputError: The file cannot be written.
     """
-    # A transposed view holds the same numbers in another order of bytes.
-    ordered = {name: np.require(array, requirements="C") for name, array in arrays.items()}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        with aside.open("wb") as file:
-            np.savez_compressed(file, **ordered)
-        aside.replace(path)
-    finally:
-        aside.unlink(missing_ok=True)
+    write_aside(path, pack(vouched(meta, arrays)))
 
 
 def parse_mask(name: str, mask: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:

@@ -4,12 +4,10 @@ The same kind of file as a run's capsule, in mode ``kernel``: one layer with wei
 weights behind it, with a chosen input, error and shifts.
 """
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from priot_hil.reference.checks import Int8Array, Int32Array, check_keys, check_tensor
 from priot_hil.reference.engine import KernelCase
@@ -86,18 +84,17 @@ def check_kernel_capsule(capsule: KernelCapsule) -> None:
         SHIFT.check("expected shift", shift, CapsuleError)
 
 
-def from_arrays(arrays: Arrays) -> KernelCapsule:
-    """The stage that arrays of a file describe.
+def from_contents(content: dict[str, Any], arrays: Arrays) -> KernelCapsule:
+    """The stage that a file's JSON and arrays describe.
 
     Raises:
         InputError: They are not legal in every part.
     """
-    check_keys("arrays", arrays.keys() & {"meta"}, {"meta"}, CapsuleError)
-    meta = capsule_meta.fields_of("meta", capsule_meta.load(arrays["meta"]), KEYS, {"expected_shifts"})
+    meta = capsule_meta.fields_of("meta", content, KEYS, {"expected_shifts"})
     layer, *behind = _layers(meta["layers"])
     method = capsule_meta.fields_of("method", meta["method"], ("name", "mu", "theta"))
     kind = MethodKind(capsule_meta.choice("method name", method["name"], tuple(MethodKind)))
-    required = {"meta", "image", "error", "w0"}
+    required = {"image", "error", "w0"}
     required |= {"s0"} if kind.learns_scores else set()
     required |= {"m0"} if kind is MethodKind.PRIOT_S else set()
     check_keys("arrays", arrays.keys() - set(RESULTS), sorted(required), CapsuleError)
@@ -124,16 +121,16 @@ def from_arrays(arrays: Arrays) -> KernelCapsule:
     return capsule
 
 
-def to_arrays(capsule: KernelCapsule) -> Arrays:
-    """The arrays of the file of a legal capsule."""
+def to_contents(capsule: KernelCapsule) -> tuple[dict[str, Any], Arrays]:
+    """The JSON and the arrays of the file of a legal capsule."""
     case, expected = capsule.case, capsule.expected
-    arrays: Arrays = {"meta": _build_meta(case, expected.shifts), "image": case.image, "error": case.error}
-    arrays["w0"] = case.weights
+    arrays: Arrays = {"image": case.image, "error": case.error, "w0": case.weights}
     if case.scores is not None:
         arrays["s0"] = case.scores
     if case.scored is not None:
         arrays["m0"] = case.scored.astype(np.uint8)
-    return arrays | {name: tensor for name in RESULTS if (tensor := getattr(expected, name)) is not None}
+    results = {name: tensor for name in RESULTS if (tensor := getattr(expected, name)) is not None}
+    return _build_meta(case, expected.shifts), arrays | results
 
 
 def _layers(listed: Any) -> tuple[Any, ...]:
@@ -146,9 +143,9 @@ def _layers(listed: Any) -> tuple[Any, ...]:
     return layers
 
 
-def _build_meta(case: KernelCase, used: Shifts | None) -> npt.NDArray[np.str_]:
+def _build_meta(case: KernelCase, used: Shifts | None) -> dict[str, Any]:
     meta: dict[str, Any] = {
-        "format": capsule_meta.format_of(MODE),
+        "format": capsule_meta.FORMAT,
         "mode": MODE,
         "layers": capsule_meta.build_layers((case.layer, *case.behind)),
         "method": {
@@ -160,4 +157,4 @@ def _build_meta(case: KernelCase, used: Shifts | None) -> npt.NDArray[np.str_]:
     }
     if used is not None:
         meta["expected_shifts"] = [int(shift) for shift in used]
-    return np.array(json.dumps(meta))
+    return meta

@@ -1,22 +1,22 @@
 """The JSON part of a capsule: layers, exponents, method, scales, mode."""
 
-import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
-
-import numpy as np
-import numpy.typing as npt
 
 from priot_hil.reference.checks import check_keys
 from priot_hil.reference.errors import InputError
 from priot_hil.reference.network import Conv2d, Flatten, Layer, Linear, MaxPool2d, Relu
 from priot_hil.reference.run import LossRounding, Method, MethodKind, Model, Shifts, State
 
-FORMATS = {
+UNVOUCHED = {
     "priot-capsule/1": ("train", "predict"),
     "priot-capsule/2": ("observe", "epoch", "kernel"),
 }
+"""The modes of the formats without a manifest, which are read and no longer written."""
+
+FORMAT = "priot-capsule/3"
+FORMATS = {**UNVOUCHED, FORMAT: tuple(mode for modes in UNVOUCHED.values() for mode in modes)}
 """The modes of each format; a mode that comes later gets a number of its own."""
 
 KEYS = ("format", "layers", "input_exponent", "weight_exponents", "method", "rng", "scales", "mode")
@@ -50,56 +50,46 @@ class Meta:
     rng_after: int | None
 
 
-def format_of(mode: str) -> str:
-    """The format that has a mode."""
+def first_format(mode: str) -> str:
+    """The format that had a mode first."""
     return next(name for name, modes in FORMATS.items() if mode in modes)
 
 
-def load(array: npt.NDArray[Any]) -> dict[str, Any]:
-    """Read the JSON of any mode.
+def check_format(meta: dict[str, Any], is_vouched_for: bool) -> None:
+    """Refuse JSON whose format, mode and manifest do not belong together; all else is not looked at.
 
     Args:
-        array: 0-d unicode.
-
-    Returns:
-        An object whose format and mode are known and belong together; all else is not yet checked.
+        meta: The JSON of any mode, without its manifest.
+        is_vouched_for: Whether it had one.
 
     Raises:
-        InputError: Not such an array, not JSON, a doubled key, or another format or mode.
+        InputError: Another format or mode, a manifest that the format has not, or none where it has one.
     """
-    if array.ndim != 0 or array.dtype.kind != "U":
-        got = f"{array.dtype} of shape {array.shape}"
-        raise InputError.about("meta", expected="a 0-d unicode array", got=got, do="store the JSON text as one string")
-    try:
-        meta = json.loads(str(array), object_pairs_hook=_without_doubles)
-    except (json.JSONDecodeError, RecursionError) as error:
-        got = f"{error}".rstrip(".")
-        raise InputError.about("meta", expected="JSON", got=got, do="write the capsule again") from error
-    if not isinstance(meta, dict):
-        raise InputError.about("meta", expected="a JSON object", got=repr(meta), do="write the capsule again")
     found = meta.get("format")
     if not isinstance(found, str) or found not in FORMATS:
         do = "read it with a version that knows its format"
         expected = " or ".join(map(repr, FORMATS))
         raise InputError.about("format", expected=expected, got=repr(found), do=do)
+    if is_vouched_for != (found not in UNVOUCHED):
+        expected, got = ("none", "one") if is_vouched_for else ("one", "none")
+        do = f"take a whole copy of the file, or write it as {FORMAT} with one"
+        raise InputError.about(f"manifest of {found}", expected=expected, got=got, do=do)
     choice(f"mode of {found}", meta.get("mode"), FORMATS[found])
-    return meta
 
 
-def parse(array: npt.NDArray[Any]) -> Meta:
+def parse(meta: dict[str, Any]) -> Meta:
     """Read the JSON of a run.
 
     Args:
-        array: 0-d unicode.
+        meta: It, after `check_format`.
 
     Returns:
         Its parts; numbers are not yet checked, names and keys are.
 
     Raises:
-        InputError: Not a capsule's JSON, not a run's, or an unknown or missing key.
+        InputError: Not a run's, or an unknown or missing key.
     """
-    meta = load(array)
-    choice("mode of a run", meta["mode"], [mode for modes in FORMATS.values() for mode in modes if mode != "kernel"])
+    choice("mode of a run", meta["mode"], [mode for mode in FORMATS[FORMAT] if mode != "kernel"])
     meta = fields_of("meta", meta, KEYS, {"rng_after"})
     return Meta(
         parse_layers(meta["layers"]),
@@ -113,7 +103,7 @@ def parse(array: npt.NDArray[Any]) -> Meta:
     )
 
 
-def build(model: Model, method: Method, state: State, mode: str, rng_after: int | None) -> npt.NDArray[np.str_]:
+def build(model: Model, method: Method, state: State, mode: str, rng_after: int | None) -> dict[str, Any]:
     """Write the JSON of a legal capsule.
 
     Args:
@@ -124,12 +114,12 @@ def build(model: Model, method: Method, state: State, mode: str, rng_after: int 
         rng_after: The generator after the last step, or None to leave it out.
 
     Returns:
-        0-d unicode; equal capsules give equal text.
+        The JSON without its manifest; equal capsules give equal text.
     """
     weighted = model.network.weighted
     scales = state.scales
     meta: dict[str, Any] = {
-        "format": format_of(mode),
+        "format": FORMAT,
         "layers": build_layers(model.network.layers),
         "input_exponent": int(model.input_exponent),
         "weight_exponents": {str(i): int(model.weight_exponents[i]) for i in weighted},
@@ -145,7 +135,7 @@ def build(model: Model, method: Method, state: State, mode: str, rng_after: int 
     }
     if rng_after is not None:
         meta["rng_after"] = int(rng_after)
-    return np.array(json.dumps(meta))
+    return meta
 
 
 def by_layer(what: str, values: Any, weighted: Collection[int]) -> dict[int, Any]:
@@ -241,11 +231,3 @@ def fields_of(what: str, value: Any, required: Collection[str], optional: Collec
         raise InputError.about(what, expected="a JSON object", got=repr(value), do=f"give {', '.join(required)}")
     check_keys(what, [key for key in value if key not in optional], required, InputError)
     return value
-
-
-def _without_doubles(pairs: list[tuple[str, Any]]) -> Mapping[str, Any]:
-    fields = dict(pairs)
-    if len(fields) != len(pairs):
-        got = f"{[key for key, _ in pairs]}"
-        raise InputError.about("keys of a JSON object", expected="each key once", got=got, do="remove the double")
-    return fields

@@ -1,19 +1,20 @@
 """Cases of every kind, a run's or a single stage's: read, written, named and measured alike."""
 
 import hashlib
+import json
 import math
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from priot_hil.reference.checks import check_keys
 from priot_hil.reference.errors import InputError
 from priot_hil.reference.reference_engine import ReferenceEngine
 
 from . import capsule, capsule_kernel, capsule_meta
 from .capsule import Capsule, Expected, Mode
-from .capsule_archive import Arrays, CapsuleError, load_arrays, save_arrays
+from .capsule_archive import Arrays, CapsuleError, load, save
 from .capsule_kernel import RESULTS, ExpectedKernel, KernelCapsule
 
 Case = Capsule | KernelCapsule
@@ -52,10 +53,9 @@ def read_case(path: Path | str) -> Case:
         CapsuleError: The file is missing, damaged, not a capsule or not legal; the message starts with its path.
     """
     try:
-        arrays = load_arrays(Path(path))
-        check_keys("arrays", arrays.keys() & {"meta"}, {"meta"}, CapsuleError)
-        is_kernel = capsule_meta.load(arrays["meta"])["mode"] == capsule_kernel.MODE
-        return capsule_kernel.from_arrays(arrays) if is_kernel else capsule.from_arrays(arrays)
+        meta, arrays = load(Path(path))
+        is_kernel = meta["mode"] == capsule_kernel.MODE
+        return capsule_kernel.from_contents(meta, arrays) if is_kernel else capsule.from_contents(meta, arrays)
     except InputError as error:
         raise CapsuleError(f"{path}: {error}") from error
 
@@ -64,19 +64,19 @@ def write_case(path: Path | str, case: Case) -> None:
     """Check a capsule of any mode and write it; see `capsule.write_capsule`.
 
     Raises:
-        InputError: The capsule is not legal; nothing is written.
+        InputError: The capsule is not legal, or the file cannot be written; nothing is.
     """
-    save_arrays(Path(path), arrays_of(case))
+    save(Path(path), *contents_of(case))
 
 
-def arrays_of(case: Case) -> Arrays:
-    """The arrays of a case's file.
+def contents_of(case: Case) -> tuple[dict[str, Any], Arrays]:
+    """The JSON and the arrays of a case's file.
 
     Raises:
         InputError: The case is not legal.
     """
     check_case(case)
-    return capsule_kernel.to_arrays(case) if isinstance(case, KernelCapsule) else capsule.to_arrays(case)
+    return capsule_kernel.to_contents(case) if isinstance(case, KernelCapsule) else capsule.to_contents(case)
 
 
 def check_case(case: Case) -> None:
@@ -92,9 +92,14 @@ def check_case(case: Case) -> None:
 
 
 def case_id(case: Case) -> str:
-    """Eight hexadecimal digits that depend on nothing but the case: the same case has the same name everywhere."""
+    """Eight hexadecimal digits that depend on nothing but the case: the same case has the same name everywhere.
+
+    The format that its file has is no part of it: a case's name stays when the format gets another number.
+    """
+    meta, arrays = contents_of(case)
+    arrays["meta"] = np.array(json.dumps({**meta, "format": capsule_meta.first_format(meta["mode"])}))
     digest = hashlib.sha256()
-    for name, array in sorted(arrays_of(case).items()):
+    for name, array in sorted(arrays.items()):
         digest.update(f"{name} {array.dtype} {array.shape} ".encode() + array.tobytes())
     return digest.hexdigest()[:8]
 

@@ -1,4 +1,4 @@
-"""Files that are either whole or not there."""
+"""Files that are read whole, and written whole or not at all."""
 
 import hashlib
 import os
@@ -9,6 +9,26 @@ from pathlib import Path
 from priot_hil.reference.errors import InputError
 
 STEM_LENGTH = 60  # characters of a file's name; file systems take 255 bytes
+
+
+def read_whole(path: Path, what: str, do: str) -> bytes:
+    """Read a file.
+
+    Args:
+        path: The file.
+        what: What to call it in a refusal.
+        do: What to do about one that cannot be read.
+
+    Raises:
+        InputError: It is missing, may not be read, or is no regular file, such as a folder or a device without an end.
+    """
+    try:
+        if not path.is_file() and path.exists():
+            raise InputError.about(what, expected="a file", got="a folder or a device", do=do)
+        return path.read_bytes()
+    except OSError as error:
+        got = error.strerror or str(error)
+        raise InputError.about(what, expected="a file that can be read", got=got, do=do) from error
 
 
 def write_aside(path: Path, content: bytes | str) -> None:

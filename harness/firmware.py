@@ -20,6 +20,7 @@ from priot_hil.reference.errors import InputError
 
 from . import firmware_folder
 from .clang import require_counting_clang, require_fuzzing_clang
+from .elf import open_elf
 from .files import write_aside
 from .paths import ROOT
 
@@ -156,8 +157,8 @@ def build_id(elf: Path) -> bytes:
     Raises:
         InputError: It has none.
     """
-    with elf.open("rb") as file:
-        section = ELFFile(file).get_section_by_name(".note.gnu.build-id")
+    with open_elf(elf) as image:
+        section = image.get_section_by_name(".note.gnu.build-id")
         if isinstance(section, NoteSection):
             for note in section.iter_notes():
                 return bytes.fromhex(note["n_desc"])
@@ -165,17 +166,20 @@ def build_id(elf: Path) -> bytes:
 
 
 def sizes(elf: Path) -> Sizes:
-    """Sizes of an RP2040 image."""
+    """Sizes of an RP2040 image.
+
+    Raises:
+        InputError: It is no such image.
+    """
     counted = {"text": 0, "data": 0, "bss": 0}
-    with elf.open("rb") as file:
-        image = ELFFile(file)
+    with open_elf(elf) as image:
         for section in image.iter_sections():
             allocated, writable = section["sh_flags"] & 2, section["sh_flags"] & 1
             if allocated:
                 kind = "bss" if section["sh_type"] == "SHT_NOBITS" else "data" if writable else "text"
                 counted[kind] += section["sh_size"]
         address = {symbol.name: symbol["st_value"] for symbol in symbol_table(image).iter_symbols()}
-    return Sizes(**counted, arena=address["__arena_end"] - address["__arena_start"])
+        return Sizes(**counted, arena=address["__arena_end"] - address["__arena_start"])
 
 
 def symbolize(elf: Path, address: int) -> str:
@@ -188,10 +192,10 @@ def symbolize(elf: Path, address: int) -> str:
     Returns:
         "function+0x12", or the bare address where no function of this image lies.
     """
-    with elf.open("rb") as file:
+    with open_elf(elf) as image:
         functions = sorted(
             (symbol["st_value"] & ~1, symbol["st_size"], symbol.name)
-            for symbol in symbol_table(ELFFile(file)).iter_symbols()
+            for symbol in symbol_table(image).iter_symbols()
             if symbol["st_info"]["type"] == "STT_FUNC"
         )
     place = address & ~1

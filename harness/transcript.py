@@ -15,7 +15,7 @@ from typing import Literal
 from priot_hil.reference.errors import InputError
 
 from .byproducts import reason, say_not_kept
-from .files import replace_file
+from .files import read_whole, replace_file
 from .frames import ENCODED_LIMIT, Received, decode_frame
 from .protocol import CommandCode, KindCode, StatusCode
 from .sessions import new_file, session_folder
@@ -132,17 +132,17 @@ def read_transcript(path: Path) -> list[list[Entry]]:
     Raises:
         InputError: The file is missing, or a line is not one of a transcript.
     """
+    do = "name a file below sessions/"
     try:
-        lines = path.read_text().splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        do = "name a file below sessions/"
-        raise InputError.about(str(path), expected="a transcript", got=str(error), do=do) from error
+        lines = read_whole(path, f"transcript {path}", do).decode().split("\n")
+    except UnicodeDecodeError as error:
+        raise InputError.about(f"transcript {path}", expected="text", got=str(error), do=do) from error
     parts: list[list[Entry]] = [[]]
     for number, line in enumerate(lines, start=1):
         if line.startswith(GAP):
             parts.append([])
         elif line and not line.startswith("#"):
-            found = LINE.fullmatch(line)
+            found = LINE.fullmatch(line.rstrip())
             if found is None:
                 expected, do = "`SECONDS > BYTES` or `SECONDS < BYTES`", "take the file as it was written"
                 raise InputError.about(f"{path}, line {number}", expected=expected, got=repr(line[:40]), do=do)

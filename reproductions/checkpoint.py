@@ -9,12 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from priot_hil.harness.files import write_aside
-from priot_hil.reference.checks import check_tensor
+from priot_hil.harness.archive import pack, unpack
+from priot_hil.harness.files import read_whole, write_aside
+from priot_hil.harness.manifest import OF_ANOTHER_FORM, Contents, contents_of, of_another_form
+from priot_hil.reference.checks import check_keys, check_tensor
 from priot_hil.reference.errors import InputError
 from priot_hil.reference.run import Model
 
-from .files import pack, sha256, unpack
+from .files import sha256
 from .networks import network
 
 FORMAT = "priot-checkpoint/1"
@@ -75,19 +77,14 @@ def read_checkpoint(path: Path, expected_sha256: str | None = None) -> Checkpoin
         InputError: The file is missing, damaged, or not the expected one.
     """
     what = f"checkpoint {path}"
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise InputError.about(what, expected="a file", got=error.strerror or str(error), do=DO) from error
+    content = read_whole(path, what, DO)
     if expected_sha256 is not None and sha256(content) != expected_sha256:
         raise InputError.about(what, expected=f"sha256 {expected_sha256}", got=sha256(content), do=DO)
     arrays = unpack(content, what, DO)
     try:
-        return _from_arrays(arrays)
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
-        # A refusal of the model itself is a ValueError too, with a sentence of its own.
-        got = str(error) if isinstance(error, InputError) else f"{type(error).__name__} {error}"
-        raise InputError.about(what, expected=f"a legal {FORMAT}", got=got.rstrip("."), do=DO) from error
+        return _from_contents(contents_of(arrays))
+    except OF_ANOTHER_FORM as error:
+        raise of_another_form(what, f"a legal {FORMAT}", error, DO) from error
 
 
 def committed_checkpoint(network_name: str, pretraining: str, folder: Path = COMMITTED) -> Checkpoint:
@@ -128,19 +125,17 @@ def committed_sums(folder: Path = COMMITTED) -> dict[str, str]:
         InputError: There is no README.
     """
     readme = folder / "README.md"
-    try:
-        text = readme.read_text(encoding="utf-8")
-    except OSError as error:
-        got = error.strerror or str(error)
-        raise InputError.about(f"{readme}", expected="the checkpoints' sums", got=got, do="restore the file") from error
+    do = "restore the file"
+    text = read_whole(readme, f"{readme}", do).decode(errors="replace")
     return dict(re.findall(r"`(\w+\.npz)` \| `([0-9a-f]{64})`", text))
 
 
-def _from_arrays(arrays: dict[str, Any]) -> Checkpoint:
-    meta = json.loads(str(arrays["meta"]))
+def _from_contents(contents: Contents) -> Checkpoint:
+    meta, arrays = contents.meta, contents.arrays
     if meta["format"] != FORMAT:
         raise InputError.about("format", expected=FORMAT, got=repr(meta["format"]), do=DO)
     net = network(meta["network"])
+    check_keys("arrays", arrays, [f"w{i}" for i in net.weighted], InputError)
     weights = {}
     for i in net.weighted:
         weights[i] = arrays[f"w{i}"]

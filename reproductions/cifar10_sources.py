@@ -16,7 +16,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .files import Arrays, sha256
+from priot_hil.harness.archive import Arrays
+
+from .files import sha256
 from .sources import Source, SourceFailed, download
 
 SIDE = 32

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from priot_hil.harness.files import write_aside
+from priot_hil.harness.archive import Arrays, pack, unpack
+from priot_hil.harness.files import read_whole, write_aside
 from priot_hil.harness.locks import alone_in
 from priot_hil.harness.options import Place
 from priot_hil.reference.checks import Int8Array
@@ -17,7 +18,7 @@ from priot_hil.reference.errors import InputError
 from priot_hil.reference.streams import stream
 
 from .cifar10_sources import CIFAR10_SOURCES
-from .files import Arrays, pack, sha256, unpack
+from .files import sha256
 from .mnist_sources import MNIST_SOURCES
 from .rotate import rotate, rotation
 from .sources import Source, SourceFailed
@@ -138,7 +139,7 @@ def load_mnist(
     say: Callable[[str], None] = print,
 ) -> ImageSet:
     """Load MNIST; the arguments are those of `load_images`."""
-    return load_images("MNIST", "mnist.npz", folder, sources, sums, say)
+    return load_images("MNIST", "mnist.npz", (28, 28), folder, sources, sums, say)
 
 
 def load_cifar10(
@@ -148,7 +149,7 @@ def load_cifar10(
     say: Callable[[str], None] = print,
 ) -> ImageSet:
     """Load CIFAR-10; the arguments are those of `load_images`."""
-    return load_images("CIFAR-10", "cifar10.npz", folder, sources, sums, say)
+    return load_images("CIFAR-10", "cifar10.npz", (32, 32, 3), folder, sources, sums, say)
 
 
 # By the names that `networks.SUBJECTS` gives.
@@ -159,6 +160,7 @@ LOADERS = {"mnist": load_mnist, "cifar10": load_cifar10}
 def load_images(
     title: str,
     file: str,
+    shape: tuple[int, ...],
     folder: Path | None,
     sources: Sequence[Source],
     sums: Mapping[str, str],
@@ -172,6 +174,7 @@ def load_images(
     Args:
         title: What to call the set in messages.
         file: Its name in the cache.
+        shape: Of an image.
         folder: The cache; None for `data_folder()`.
         sources: Tried in turn.
         sums: SHA-256 of each array's bytes.
@@ -185,13 +188,13 @@ def load_images(
     """
     folder = data_folder() if folder is None else folder
     cached = folder / file
-    if (kept := _read_cache(cached, title, sums, say)) is not None:
+    if (kept := _read_cache(cached, title, shape, sums, say)) is not None:
         return ImageSet(**kept)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with alone_in(folder, lambda: say(f"{title}: waiting for another process that fetches into {folder}")):
             # Another process may have fetched it since.
-            kept = _read_cache(cached, title, sums, _quiet) or _fetch(title, cached, sources, sums, say)
+            kept = _read_cache(cached, title, shape, sums, _quiet) or _fetch(title, cached, sources, sums, say)
             return ImageSet(**kept)
     except OSError as error:
         do = "make room, or name another folder in PRIOT_DATA"
@@ -248,15 +251,20 @@ def _quiet(_: str) -> None:
     """A damaged cache has been spoken of."""
 
 
-def _read_cache(path: Path, title: str, sums: Mapping[str, str], say: Callable[[str], None]) -> Arrays | None:
+def _read_cache(
+    path: Path, title: str, shape: tuple[int, ...], sums: Mapping[str, str], say: Callable[[str], None]
+) -> Arrays | None:
     """The cached arrays, or None where the file is missing or not what it should be."""
     if not path.is_file():
         return None
     try:
-        arrays = unpack(path.read_bytes(), f"{path}", "fetch it anew")
+        do = "fetch it again"
+        arrays = unpack(read_whole(path, f"{path}", do), f"{path}", do)
     except InputError:
         arrays = {}
-    if {name: sha256(array.tobytes()) for name, array in arrays.items()} == dict(sums):
+    forms = {name: (array.dtype, array.shape[1:]) for name, array in arrays.items()}
+    official = {name: (np.dtype(np.uint8), shape if name.startswith("x") else ()) for name in sums}
+    if forms == official and {name: sha256(array.tobytes()) for name, array in arrays.items()} == dict(sums):
         return arrays
     say(f"{title}: {path} is damaged; fetching it anew")
     return None

@@ -11,7 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from priot_hil.harness.files import write_aside
+from priot_hil.harness.archive import pack, unpack
+from priot_hil.harness.files import read_whole, write_aside
+from priot_hil.harness.manifest import OF_ANOTHER_FORM, contents_of, of_another_form, vouched
 from priot_hil.harness.outputs import set_aside
 from priot_hil.reference.checks import Int8Array
 from priot_hil.reference.errors import InputError
@@ -212,29 +214,31 @@ def _key(network_name: str, recipe: Recipe, upright: Samples) -> str:
 def _keep(torch: Any, path: Path, key: str, epochs: int, training: FloatTraining) -> None:
     content = io.BytesIO()
     kept = {
-        "key": key,
-        "epochs": epochs,
         "module": training.module.state_dict(),
         "optimizer": training.optimizer.state_dict(),
         "draws": torch.get_rng_state(),
     }
     torch.save(kept, content)
-    write_aside(path, content.getvalue())
+    # In an archive with a manifest, since torch.load does not look at the checksums of its own.
+    arrays = {"torch": np.frombuffer(content.getvalue(), np.uint8)}
+    write_aside(path, pack(vouched({"key": key, "epochs": epochs}, arrays)))
 
 
 def _read_kept(torch: Any, path: Path, key: str, training: FloatTraining, say: Callable[[str], None]) -> int:
     """Put the training where it was left, and say how many epochs that was behind; 0 where nothing of it is kept."""
     if not path.exists():
         return 0
+    what = f"kept training {path}"
+    arrays = unpack(read_whole(path, what, DO), what, DO)
     try:
-        kept = torch.load(io.BytesIO(path.read_bytes()), weights_only=True)
-        if kept["key"] != key:
+        contents = contents_of(arrays)
+        if contents.meta["key"] != key:
             set_aside(path, OTHERS, say)
             return 0
+        kept = torch.load(io.BytesIO(contents.arrays["torch"].tobytes()), weights_only=True)
         training.module.load_state_dict(kept["module"])
         training.optimizer.load_state_dict(kept["optimizer"])
         torch.set_rng_state(kept["draws"])
-        return int(kept["epochs"])
-    except (OSError, RuntimeError, KeyError, TypeError, ValueError, EOFError, pickle.UnpicklingError) as error:
-        got = f"{type(error).__name__} {str(error).splitlines()[0] if str(error) else ''}".rstrip(" .")
-        raise InputError.about(f"kept training {path}", expected="a state", got=got, do=DO) from error
+        return int(contents.meta["epochs"])
+    except (*OF_ANOTHER_FORM, OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        raise of_another_form(what, "a state", error, DO) from error

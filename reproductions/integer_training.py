@@ -2,23 +2,24 @@
 
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from priot_hil.harness.files import write_aside
+from priot_hil.harness.archive import pack, unpack
+from priot_hil.harness.files import read_whole, write_aside
+from priot_hil.harness.manifest import OF_ANOTHER_FORM, contents_of, of_another_form, vouched
 from priot_hil.harness.outputs import set_aside
 from priot_hil.reference.checks import Int8Array
 from priot_hil.reference.engine import DatasetEngine
-from priot_hil.reference.errors import InputError
 from priot_hil.reference.network import Conv2d, Network
 from priot_hil.reference.run import Method, MethodKind, Model, State, run_rng
 from priot_hil.reference.streams import order
 
 from .checkpoint import Checkpoint
 from .data import TITLES, Samples
-from .files import pack, sha256, unpack
+from .files import sha256
 from .networks import network, subject
 from .plan import code_fingerprint
 
@@ -125,22 +126,23 @@ def _key(network_name: str, upright: Samples, mu_by_epoch: Sequence[int]) -> str
 
 
 def _keep(path: Path, key: str, steps: int, state: State) -> None:
-    meta = json.dumps({"key": key, "steps": steps, "rng": state.rng})
-    write_aside(path, pack({"meta": np.array(meta), **{f"w{i}": values for i, values in state.values.items()}}))
+    meta = {"key": key, "steps": steps, "rng": state.rng}
+    write_aside(path, pack(vouched(meta, {f"w{i}": values for i, values in state.values.items()})))
 
 
 def _read_kept(path: Path, key: str, net: Network, say: Callable[[str], None]) -> tuple[int, State] | None:
     """Steps done and the state after them; None where nothing is kept, or only what another command left."""
     if not path.exists():
         return None
-    arrays: Mapping[str, Int8Array] = unpack(path.read_bytes(), f"kept training {path}", DO)
+    what = f"kept training {path}"
+    arrays = unpack(read_whole(path, what, DO), what, DO)
     try:
-        meta = json.loads(str(arrays["meta"]))
-        state = State({i: arrays[f"w{i}"] for i in net.weighted}, int(meta["rng"]))
+        contents = contents_of(arrays)
+        meta = contents.meta
+        state = State({i: contents.arrays[f"w{i}"] for i in net.weighted}, int(meta["rng"]))
         if meta["key"] == key:
             return int(meta["steps"]), state
-    except (KeyError, TypeError, ValueError) as error:
-        got = f"{type(error).__name__} {error}"
-        raise InputError.about(f"kept training {path}", expected="a state", got=got, do=DO) from error
+    except OF_ANOTHER_FORM as error:
+        raise of_another_form(what, "a state", error, DO) from error
     set_aside(path, OTHERS, say)
     return None

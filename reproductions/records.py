@@ -1,19 +1,17 @@
 """Records: what a run gave, epoch by epoch; kept with its state so that an interrupted run goes on."""
 
-import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from priot_hil.harness.files import write_aside
+from priot_hil.harness.archive import pack, unpack
+from priot_hil.harness.files import read_whole, write_aside
+from priot_hil.harness.manifest import OF_ANOTHER_FORM, contents_of, of_another_form, vouched
 from priot_hil.reference.errors import InputError
 from priot_hil.reference.run import Shifts, State
 
 from .chain import Entry, read_chain, write_chain
-from .files import pack, unpack
 from .probe import Counts, counts_from_json
 
 FORMAT = "priot-run/2"
@@ -163,12 +161,12 @@ def keep(path: Path, record: RunRecord, state: State) -> None:
     """
     arrays = {f"v{i}": values for i, values in state.values.items()}
     masks = {f"m{i}": mask for i, mask in (state.scored or {}).items()}
-    meta = json.dumps({"record": record.to_json(), "beside": record.beside, "rng": state.rng})
-    write_aside(path, pack({"meta": np.array(meta), **arrays, **masks}))
+    meta = {"record": record.to_json(), "beside": record.beside, "rng": state.rng}
+    write_aside(path, pack(vouched(meta, {**arrays, **masks})))
 
 
 def kept(path: Path, key: str) -> tuple[RunRecord, State] | None:
-    """Read back what `keep` kept.
+    """Read back what `keep` kept, or kept before its files had a manifest.
 
     Args:
         path: The run's file.
@@ -183,17 +181,18 @@ def kept(path: Path, key: str) -> tuple[RunRecord, State] | None:
     if not path.exists():
         return None
     what = f"kept run {path}"
-    arrays = unpack(path.read_bytes(), what, DO)
+    arrays = unpack(read_whole(path, what, DO), what, DO)
     try:
-        meta = json.loads(str(arrays.pop("meta")))
+        contents = contents_of(arrays)
+        meta = contents.meta
         record = record_from_json(meta["record"], meta.get("beside"))
-        values = {int(name[1:]): array for name, array in arrays.items() if name[0] == "v"}
-        masks = {int(name[1:]): array for name, array in arrays.items() if name[0] == "m"}
+        parts: dict[str, dict[int, Any]] = {"v": {}, "m": {}}
+        for name, array in contents.arrays.items():
+            parts[name[0]][int(name[1:])] = array
         scales = None if record.scales is None else {int(i): Shifts(*s) for i, s in record.scales.items()}
-        state = State(values, int(meta["rng"]), scales, masks or None)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        got = f"{type(error).__name__} {error}"
-        raise InputError.about(what, expected=f"a record ({FORMAT}) and its state", got=got, do=DO) from error
+        state = State(parts["v"], int(meta["rng"]), scales, parts["m"] or None)
+    except OF_ANOTHER_FORM as error:
+        raise of_another_form(what, f"a record ({FORMAT}) and its state", error, DO) from error
     if record.key != key:
         raise InputError.about(what, expected=f"run {key}", got=f"run {record.key}", do=DO)
     return record, state

@@ -13,10 +13,9 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
+from priot_hil.harness.archive import Arrays
 from priot_hil.harness.locks import lock
 from priot_hil.reference.errors import InputError
-
-from .files import Arrays
 
 TRIES = 3
 TIMEOUT_SECONDS = 30

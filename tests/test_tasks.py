@@ -80,10 +80,11 @@ def test_bad_input(arguments: list[str | Path], sentence: str) -> None:
     expect_refusal(*arguments, sentence=sentence)
 
 
-def test_a_damaged_capsule(tmp_path: Path) -> None:
-    """A byte flipped in the middle of the file."""
+@pytest.mark.parametrize("place", ["middle", "count of entries"])
+def test_a_damaged_capsule(tmp_path: Path, place: str) -> None:
+    """A bit flipped in the middle of the file, or where its directory says how many arrays there are."""
     data = bytearray(GOLDEN.read_bytes())
-    data[len(data) // 2] ^= 0x10
+    data[{"middle": len(data) // 2, "count of entries": -12}[place]] ^= 0x10
     path = tmp_path / "damaged.npz"
     path.write_bytes(data)
     expect_refusal("replay", "--capsule", path, "--device", "host", sentence=str(path))

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from elftools.common.exceptions import ELFError
 from elftools.elf.constants import SH_FLAGS
 from elftools.elf.elffile import ELFFile
 from elftools.elf.sections import SymbolTableSection
 
+from priot_hil.harness.elf import DO, open_elf
 from priot_hil.reference.errors import InputError
 
 SRAM_BASE: Final = 0x20000000
@@ -53,21 +53,18 @@ def read_image(path: Path) -> Image:
     """Read an ELF file for the RP2040; a file that has not changed since is not read again.
 
     Raises:
-        InputError: no such file, not an ARM ELF, or a segment outside SRAM and flash.
+        InputError: No such file, not an ARM ELF, a damaged one, or a segment outside SRAM and flash.
     """
     try:
         status = path.stat()
-        return _read_image(path.resolve(), status.st_mtime_ns, status.st_size)
     except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); build the firmware first.") from error
-    except ELFError as error:
-        raise InputError(f"{path}: expected an ELF file, got something else ({error}).") from error
+        raise InputError.about(f"{path}", expected="an ELF file", got=error.strerror, do=DO) from error
+    return _read_image(path.resolve(), status.st_mtime_ns, status.st_size)
 
 
 @functools.lru_cache(maxsize=8)
 def _read_image(path: Path, _modified: int, _size: int) -> Image:
-    with path.open("rb") as file:
-        elf = ELFFile(file)
+    with open_elf(path) as elf:
         if elf["e_machine"] != "EM_ARM":
             raise InputError(f"{path}: expected an ELF file for ARM, got {elf['e_machine']}.")
         segments = tuple(

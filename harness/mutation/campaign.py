@@ -15,6 +15,7 @@ from rich.console import Console
 
 from priot_hil.harness.cases import read_case, size_of
 from priot_hil.harness.files import write_aside
+from priot_hil.harness.manifest import OF_ANOTHER_FORM
 from priot_hil.reference.errors import InputError
 
 from .mutant import Mutant
@@ -103,17 +104,17 @@ class Campaign:
             if self._times or self.is_over.is_set():
                 return
             kept = self.results.path.with_name(f"times-{self.device}.json")
-            known = json.loads(kept.read_text()) if kept.exists() else {}
-            if known.get("key") != self.results.key:
+            times = known_times(kept, self.results.key)
+            if not times:
                 teller.say(f"the suite on the firmware as it is, on {self.device}")
                 trial = self._hunt(product, folder)
                 if trial.outcome is not Outcome.SURVIVED and not self.is_over.is_set():
                     got = f"{trial.test}: {trial.said}"
                     raise InputError.about("unmutated firmware", expected="it to pass", got=got, do="mend it first")
-                known = {"key": self.results.key, "times": dict(trial.times)}
+                times = dict(trial.times)
                 if not self.is_over.is_set():
-                    write_aside(kept, json.dumps(known))
-            self._times, self._code = known["times"], product.code
+                    write_aside(kept, json.dumps({"key": self.results.key, "times": times}))
+            self._times, self._code = times, product.code
 
     def _try(self, mutant: Mutant, workshop: Workshop) -> Record:
         product = workshop.build(mutant)
@@ -158,6 +159,20 @@ class Campaign:
         if self.is_over.is_set():
             return Trial(Outcome.SURVIVED)  # no verdict; nobody will read it
         return result(hunt, None if was_ended else process.exitcode)
+
+
+def known_times(path: Path, key: str) -> dict[str, float]:
+    """The CPU seconds of each test as they were measured; none where the file is missing, damaged or of another key.
+
+    Args:
+        path: The file.
+        key: The fingerprint of today.
+    """
+    try:
+        found = json.loads(path.read_bytes())
+        return {str(name): float(seconds) for name, seconds in found["times"].items()} if found["key"] == key else {}
+    except (OSError, *OF_ANOTHER_FORM):
+        return {}
 
 
 def _raise_first(done: "set[Future[None]]") -> None:

@@ -9,6 +9,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from priot_hil.harness.files import read_whole
+from priot_hil.harness.manifest import OF_ANOTHER_FORM
 from priot_hil.harness.paths import ROOT
 from priot_hil.reference.errors import InputError
 
@@ -103,10 +105,10 @@ class Results:
     def __post_init__(self) -> None:
         self.records: dict[str, Record] = {}
         if self.path.exists():
-            for line in self.path.read_text().splitlines():
-                entry = _parsed(line)
-                if entry is not None and entry.pop("key", None) == self.key:
-                    self.add(record_of(entry), write=False)
+            for line in read_whole(self.path, f"{self.path}", "move it away").split(b"\n"):
+                record = _parsed(line, self.key)
+                if record is not None:
+                    self.add(record, write=False)
 
     def add(self, record: Record, *, write: bool = True) -> None:
         """Adds a record, or one that replaces an earlier one of the same mutant.
@@ -133,13 +135,13 @@ def record_of(entry: Mapping[str, Any]) -> Record:
     return Record(**{**entry, **parsed})
 
 
-def _parsed(line: str) -> dict[str, object] | None:
-    """A line of the file; None for one that a kill cut short."""
+def _parsed(line: bytes, key: str) -> Record | None:
+    """A line of the file; None for one that a kill cut short or that is damaged, and for one of another key."""
     try:
         entry = json.loads(line)
-    except ValueError:
+        return record_of(entry) if entry.pop("key", None) == key else None
+    except OF_ANOTHER_FORM:
         return None
-    return entry if isinstance(entry, dict) else None
 
 
 def describe(mutant: Mutant) -> dict[str, object]:

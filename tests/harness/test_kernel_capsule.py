@@ -12,6 +12,7 @@ from priot_hil.harness.capsule import Capsule, Expected, Mode, read_capsule, wri
 from priot_hil.harness.capsule_archive import CapsuleError
 from priot_hil.harness.capsule_kernel import ExpectedKernel, KernelCapsule
 from priot_hil.harness.cases import case_id, read_case, size_of, write_case
+from priot_hil.harness.manifest import contents_of, vouched
 from priot_hil.harness.replay import replay
 from priot_hil.harness.strategies import kernel_cases
 from priot_hil.reference.engine import KernelCase
@@ -117,15 +118,18 @@ def test_parts_of_the_results_are_enough():
 
 
 def changed(arrays, name, value):
-    """The arrays with another one; a meta given as changes of its JSON."""
-    if name == "meta":
-        value = np.array(json.dumps(json.loads(str(arrays["meta"])) | value))
-    return arrays | {name: value}
+    """The arrays of a file with another one, vouched for; a meta given as changes of its JSON."""
+    contents = contents_of(arrays)
+    meta, others = (value, {}) if name == "meta" else ({}, {name: value})
+    return vouched(contents.meta | meta, contents.arrays | others)
 
 
 ILLEGAL = {
-    "format 1": ("meta", {"format": "priot-capsule/1"}, "mode of priot-capsule/1: expected one of train, predict"),
-    "format 3": ("meta", {"format": "priot-capsule/3"}, "format: expected 'priot-capsule/1' or 'priot-capsule/2'"),
+    "format 1": ("meta", {"format": "priot-capsule/1"}, "manifest of priot-capsule/1: expected none, got one"),
+    "format 2": ("meta", {"format": "priot-capsule/2"}, "manifest of priot-capsule/2: expected none, got one"),
+    "format 4": ("meta", {"format": "priot-capsule/4"}, "format: expected 'priot-capsule/1' or 'priot-capsule/2' or"),
+    "mode": ("meta", {"mode": "train"}, "meta: expected keys"),
+    "mode of none": ("meta", {"mode": "guess"}, "mode of priot-capsule/3: expected one of train, predict, observe"),
     "key": ("meta", {"rng": 1}, "meta: expected keys"),
     "no layers": ("meta", {"layers": []}, "first layer: expected one with weights, got none"),
     "no weights": ("meta", {"layers": [{"type": "relu"}]}, "first layer: expected one with weights, got relu"),
@@ -175,7 +179,7 @@ def test_a_stage_is_no_run(tmp_path):
 
 @pytest.fixture
 def run():
-    """Steps with dynamic shifts, as stored in format 1, without results."""
+    """Steps with dynamic shifts, without results."""
     capsule = read_capsule(GOLDEN / "041_niti_dynamic.npz")
     return replace(capsule, mode=Mode.TRAIN, expected=Expected())
 
@@ -188,14 +192,15 @@ def in_mode(capsule, mode):
 
 @pytest.mark.parametrize("mode", Mode)
 def test_every_mode_is_read_as_it_was_written(run, tmp_path, mode):
-    """Only the new modes have the new number: older readers go on reading what they know."""
+    """All under one number, which has a manifest."""
     path = tmp_path / "case.npz"
     write_capsule(path, in_mode(run, mode))
     capsule = read_case(path)
     assert capsule.mode is mode
     assert (capsule.order is not None) == (mode is Mode.EPOCH)
     with np.load(path) as file:
-        assert json.loads(str(file["meta"]))["format"] == f"priot-capsule/{1 if mode.has_steps else 2}"
+        meta = json.loads(str(file["meta"]))
+    assert (meta["format"], len(meta["sha256"])) == ("priot-capsule/3", 64)
     assert replay(capsule, ReferenceEngine()) is None
 
 

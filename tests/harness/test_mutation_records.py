@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from priot_hil.harness.mutation.campaign import known_times
 from priot_hil.harness.mutation.records import Record, Results, Size, Verdict, arguments, fingerprint, record_of
 from priot_hil.harness.mutation.report import difference, is_open, read_campaigns, render, summary, write_report
 from priot_hil.harness.paths import ROOT
@@ -32,19 +33,40 @@ def argue(device: str) -> dict[str, str]:
 
 
 def test_records_are_taken_up_again_for_the_same_firmware_and_suite(tmp_path: Path) -> None:
-    """The last word on a mutant holds; a line cut short by a kill, and another fingerprint's, are left out."""
+    """The last word on a mutant holds; a line that is damaged or cut short, and another fingerprint's, are left out."""
     path = tmp_path / "new" / "host.jsonl"
     results = Results(path, "one")
     for record in RECORDS:
         results.add(record)
     results.add(replace(RECORDS[3], verdict=Verdict.FAILED))
-    with path.open("a") as file:
-        file.write('{"key": "one", "id": "cut')
+    with path.open("ab") as file:
+        file.write(b'\xff\n[1]\n{"key": "one"}\n{"key": "one", "verdict": "none"}\n{"key": "one", "id": "cut')
     again = Results(path, "one")
     assert again.records == {record.id: record for record in RECORDS} | {
         "b.c:g:jump:4": replace(RECORDS[3], verdict=Verdict.FAILED)
     }
     assert Results(path, "two").records == {}
+
+
+@pytest.mark.parametrize(
+    ("content", "times"),
+    [
+        (b'{"key": "one", "times": {"a": 1.5, "b": 2}}', {"a": 1.5, "b": 2.0}),
+        (b'{"key": "two", "times": {"a": 1.5}}', {}),
+        (b'{"key": "one"}', {}),
+        (b'{"key": "one", "times": 3}', {}),
+        (b'{"key": "one", "times": {"a": "long"}}', {}),
+        (b'{"key": "one", "tim', {}),
+        (b"[]", {}),
+        (b"\xff", {}),
+        (None, {}),
+    ],
+)
+def test_times_that_cannot_be_read_are_measured_again(tmp_path: Path, content: bytes | None, times: Any) -> None:
+    """A damaged file is as good as none."""
+    if content is not None:
+        (tmp_path / "times").write_bytes(content)
+    assert known_times(tmp_path / "times", "one") == times
 
 
 def test_the_fingerprint_is_that_of_firmware_and_suite(tmp_path: Path) -> None:

@@ -117,7 +117,7 @@ def test_what_cannot_be_run_ends_it(folder, broken, tmp_path_factory):
     with pytest.raises(LinkLost):
         replay_all("host", folder)
     (folder / "fixed" / "d.npz").write_bytes(b"PK")
-    with pytest.raises(InputError, match=r"d\.npz: file: expected a readable"):
+    with pytest.raises(InputError, match=r"d\.npz: file: expected a whole"):
         replay_all("host", folder)
     with pytest.raises(InputError, match="expected capsules, got none"):
         replay_all("reference", tmp_path_factory.mktemp("empty"))

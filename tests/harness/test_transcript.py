@@ -1,9 +1,11 @@
 """Transcripts: every byte, readable, bounded, and a device of their own when replayed."""
 
+import contextlib
 import re
 from pathlib import Path
 
 import pytest
+from damage import cuts, flips
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -160,16 +162,39 @@ def test_requests_are_paired_with_their_answers(recorded: Path) -> None:
         (None, "expected a file, got none of that name"),
         ("0.1 > 00\nnonsense\n", r"line 2: expected `SECONDS > BYTES` or `SECONDS < BYTES`, got 'nonsense'"),
         ("0.1 > 0\n", "line 1: expected"),
+        (b"# \xff\n0.1 > 00\n", "transcript .*: expected text, got 'utf-8' codec"),
         ("# nothing\n", "expected a transcript in which a device answers HELLO, got none of its answers"),
     ],
 )
-def test_what_is_no_transcript_is_refused(tmp_path: Path, text: str | None, said: str) -> None:
+def test_what_is_no_transcript_is_refused(tmp_path: Path, text: str | bytes | None, said: str) -> None:
     """One sentence with the file and the line."""
     path = tmp_path / "file.log"
-    if text is not None:
+    if isinstance(text, bytes):
+        path.write_bytes(text)
+    elif text is not None:
         path.write_text(text)
     with pytest.raises(InputError, match=said):
         open_replay(path)
+
+
+def test_lines_end_at_line_ends_alone(tmp_path: Path) -> None:
+    """A device may be called anything; a file may have come by way of a system with other line ends."""
+    path = tmp_path / "file.log"
+    path.write_bytes("# odd\u2028name\x0c\x85: seconds\r\n0.1 > 0a\r\n".encode())
+    assert read_transcript(path) == [[(0.1, ">", b"\n")]]
+
+
+def test_a_damaged_transcript_is_refused_or_read(tmp_path: Path) -> None:
+    """Each bit flipped, each length: never a traceback; what it says, its frames' CRCs vouch for."""
+    path = tmp_path / "file.log"
+    path.write_text("# a device\n0.000001 > 0001020304\n... some\n12.5 < 00\n")
+    content = path.read_bytes()
+    for _, damaged in (*flips(content), *cuts(content)):
+        path.write_bytes(damaged)
+        with contextlib.suppress(InputError):
+            exchanges(path)
+    path.write_bytes(content)
+    assert [len(part) for part in read_transcript(path)] == [1, 1]
 
 
 def test_a_lost_device_names_its_transcript_once() -> None:

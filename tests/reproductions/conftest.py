@@ -2,7 +2,6 @@
 
 import gzip
 import io
-import json
 import struct
 from dataclasses import replace
 from functools import partial
@@ -11,11 +10,13 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from priot_hil.harness.archive import unpack
+from priot_hil.harness.manifest import contents_of
 from priot_hil.reference.reference_engine import ReferenceEngine
 from priot_hil.reproductions.checkpoint import committed_models, sums_by_pretraining
 from priot_hil.reproductions.data import ImageSet, load_mnist
 from priot_hil.reproductions.experiment import parse_experiment, read_experiment
-from priot_hil.reproductions.files import sha256, unpack
+from priot_hil.reproductions.files import sha256
 from priot_hil.reproductions.material import MaterialLoader
 from priot_hil.reproductions.mnist_sources import decode
 from priot_hil.reproductions.performance import Material
@@ -133,10 +134,9 @@ def lasting():
     """Reads of a kept run all that must be the same each time: its bytes, but for times and machine."""
 
     def read(path):
-        arrays = unpack(path.read_bytes(), "it", "do")
-        meta = json.loads(str(arrays.pop("meta")))
-        assert set(meta.pop("beside")) == {"finished", "seconds", "machine"}
-        return meta, {name: array.tobytes() for name, array in arrays.items()}
+        contents = contents_of(unpack(path.read_bytes(), "it", "do"))
+        assert set(contents.meta.pop("beside")) == {"finished", "seconds", "machine"}
+        return contents.meta, {name: array.tobytes() for name, array in contents.arrays.items()}
 
     return read
 

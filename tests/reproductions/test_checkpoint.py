@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from priot_hil.harness.archive import pack, unpack
 from priot_hil.reference.errors import InputError
 from priot_hil.reference.run import MethodKind, initial_state
 from priot_hil.reproductions.checkpoint import (
@@ -14,7 +15,7 @@ from priot_hil.reproductions.checkpoint import (
     committed_sums,
     read_checkpoint,
 )
-from priot_hil.reproductions.files import pack, sha256, unpack
+from priot_hil.reproductions.files import sha256
 from priot_hil.reproductions.networks import network
 
 
@@ -86,6 +87,8 @@ def _without(key):
         (lambda arrays, meta: meta["weight_exponents"].pop("3"), "3"),
         (lambda arrays, meta: arrays["w9"].__setitem__((0, 0), -128), "-128"),
         (lambda arrays, meta: arrays.update(w9=arrays["w9"].T), "shape"),
+        (lambda arrays, meta: arrays.update(w8=arrays["w9"]), "arrays: expected keys"),
+        (lambda arrays, meta: meta.update(sha256="0" * 64), "contents: expected SHA-256 0000000000000000"),
         (lambda arrays, meta: arrays.update(w9=arrays["w9"].astype(np.int16)), "int16"),
     ],
 )
@@ -109,6 +112,22 @@ def test_missing_ones_are_refused(tmp_path):
         committed_checkpoint("tiny_cnn", "magic")
     with pytest.raises(InputError, match=r"README\.md"):
         committed_sums(tmp_path)
+
+
+def test_a_damaged_readme_is_refused(tmp_path):
+    """A flipped bit in a sum, in a name, or in any other text, which need not be UTF-8 any more."""
+    content = bytearray((COMMITTED / "README.md").read_bytes())
+    name = content.index(b"tiny_cnn_float.npz` | `")
+    for place, said in ((0, None), (name, "checkpoint: expected one of"), (name + 25, "expected sha256 ")):
+        damaged = content.copy()
+        damaged[place] ^= 0x80 if said is None else 1
+        (tmp_path / "README.md").write_bytes(damaged)
+        (tmp_path / "tiny_cnn_float.npz").write_bytes((COMMITTED / "tiny_cnn_float.npz").read_bytes())
+        if said is None:
+            assert committed_sums(tmp_path) == committed_sums()
+        else:
+            with pytest.raises(InputError, match=said):
+                committed_checkpoint("tiny_cnn", "float", tmp_path)
 
 
 def test_provenance_is_part_of_the_bytes(committed):

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from unwritable import unwritable
 
+from priot_hil.harness.archive import pack
 from priot_hil.reference.errors import InputError
 from priot_hil.reproductions.data import (
     LOADERS,
@@ -22,7 +23,7 @@ from priot_hil.reproductions.data import (
     transfer_task,
     verified,
 )
-from priot_hil.reproductions.files import pack, sha256
+from priot_hil.reproductions.files import sha256
 from priot_hil.reproductions.networks import SUBJECTS
 from priot_hil.reproductions.rotate import rotate, rotation
 from priot_hil.reproductions.sources import SourceFailed
@@ -64,7 +65,9 @@ def test_a_verified_copy_needs_no_source(tmp_path, source, sums, arrays):
     assert all(np.array_equal(getattr(mnist, name), array) for name, array in arrays.items())
 
 
-@pytest.mark.parametrize("damage", ["cut", "one pixel", "an array less"])
+@pytest.mark.parametrize(
+    "damage", ["cut", "a bit", "one pixel", "an array less", "an array more", "rows in a row", "signed", "numbers"]
+)
 def test_a_damaged_copy_is_fetched_anew(tmp_path, source, sums, arrays, damage):
     """However it is damaged, even where the archive itself is whole."""
     load_mnist(tmp_path, [source], sums)
@@ -76,8 +79,18 @@ def test_a_damaged_copy_is_fetched_anew(tmp_path, source, sums, arrays, damage):
         changed = arrays["x_test"].copy()
         changed[3, 14, 14] ^= 1
         path.write_bytes(pack({**arrays, "x_test": changed}))
-    else:
+    elif damage == "a bit":
+        path.write_bytes(content[:8] + bytes([content[8] ^ 1]) + content[9:])  # how the first array is compressed
+    elif damage == "an array less":
         path.write_bytes(pack({name: array for name, array in arrays.items() if name != "y_test"}))
+    else:
+        other = {
+            "an array more": {"z": arrays["y_test"]},
+            "rows in a row": {"x_test": arrays["x_test"].reshape(24, -1)},
+            "signed": {"y_test": arrays["y_test"].view(np.int8)},
+            "numbers": {"y_train": arrays["y_train"].view(">u2")},
+        }
+        path.write_bytes(pack({**arrays, **other[damage]}))
     said = []
     load_mnist(tmp_path, [source], sums, said.append)
     assert source.served == 2

@@ -1,5 +1,6 @@
 """Float pre-training, where torch is installed: it learns, varies its images, and goes on where it stopped."""
 
+import random
 from dataclasses import replace
 
 import numpy as np
@@ -79,6 +80,27 @@ def test_a_damaged_kept_training_is_refused(upright, tmp_path):
     (tmp_path / "part").write_bytes(b"no training")
     with pytest.raises(InputError, match=f"kept training {tmp_path / 'part'}"):
         train_float("tiny_cnn", VARIED, upright, tmp_path / "part", print)
+
+
+def test_a_flipped_bit_in_a_kept_training_is_refused(upright, tmp_path):
+    """Wherever it is: in a weight, whose checksum torch does not look at, in a momentum, in the number of epochs."""
+    path, draw = tmp_path / "part", random.Random(1)
+    with pytest.raises(KeyboardInterrupt):
+        train_float("tiny_cnn", VARIED, upright, path, Interrupt(2))
+    content = path.read_bytes()
+    # Behind the first member's description and in front of the directory, in both of which a few bits mean nothing.
+    for place in draw.sample(range(100, len(content) - 300), 40):
+        path.write_bytes(content[:place] + bytes([content[place] ^ 1 << draw.randrange(8)]) + content[place + 1 :])
+        with pytest.raises(InputError, match=f"kept training {path}"):
+            train_float("tiny_cnn", VARIED, upright, path, print)
+
+
+def test_what_torch_alone_kept_is_refused(upright, tmp_path):
+    """By an earlier version, with nothing that vouches for it: the file stays, and the sentence names it."""
+    torch.save({"key": "a key", "epochs": 1}, tmp_path / "part")
+    with pytest.raises(InputError, match=f"kept training {tmp_path / 'part'}: .*; delete it and give the same command"):
+        train_float("tiny_cnn", VARIED, upright, tmp_path / "part", print)
+    assert (tmp_path / "part").exists()
 
 
 def test_images_are_moved_and_mirrored():

@@ -6,6 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from priot_hil.harness.archive import pack, unpack
+from priot_hil.harness.manifest import contents_of, vouched
 from priot_hil.reference.engine import Observation
 from priot_hil.reference.errors import InputError
 from priot_hil.reference.reference_engine import ReferenceEngine
@@ -14,7 +16,7 @@ from priot_hil.reference.scales import calibration_order
 from priot_hil.reference.streams import order
 from priot_hil.reproductions.checkpoint import committed_models
 from priot_hil.reproductions.data import transfer_task
-from priot_hil.reproductions.files import pack, sha256, unpack
+from priot_hil.reproductions.files import sha256
 from priot_hil.reproductions.performance import EnginesDiffer, first_state, perform
 from priot_hil.reproductions.probe import Probe
 from priot_hil.reproductions.records import kept, read_records, write_records
@@ -277,31 +279,57 @@ def test_engines_that_agree_pass(runs, run_it, reference):
 
 
 def test_a_kept_state_that_is_not_its_record_s_is_refused(runs, run_it, tmp_path):
-    """A whole archive with one other score."""
+    """A whole archive with one other score, whether its manifest is the old one, a new one, or there is none."""
+    path = tmp_path / "run.npz"
     with pytest.raises(Interrupted):
         run_it(runs["PRIOT"], StopAfter(2))
-    arrays = unpack((tmp_path / "run.npz").read_bytes(), "it", "do")
+    arrays = unpack(path.read_bytes(), "it", "do")
     arrays["v9"][0, 0] ^= 1
-    (tmp_path / "run.npz").write_bytes(pack(arrays))
-    with pytest.raises(InputError, match=r"expected CRC-32 0x.* on reference; delete it"):
+    path.write_bytes(pack(arrays))
+    with pytest.raises(InputError, match=rf"kept run {path}: .*got contents: expected SHA-256 .*delete it and give"):
         run_it(runs["PRIOT"])
+    arrays["v9"][0, 0] ^= 1
+    contents = contents_of(arrays)
+    contents.arrays["v9"][0, 0] ^= 1
+    for changed in (vouched(contents.meta, contents.arrays), without_manifest(contents)):
+        path.write_bytes(pack(changed))
+        with pytest.raises(InputError, match=r"expected CRC-32 0x.* on reference; delete it"):
+            run_it(runs["PRIOT"])
+
+
+def without_manifest(contents):
+    """The arrays of a file as it was before there were manifests."""
+    return {"meta": np.array(json.dumps(contents.meta)), **contents.arrays}
+
+
+def test_a_run_that_was_kept_without_a_manifest_goes_on(runs, run_it, tmp_path):
+    """Hours of an earlier version are not lost; from the next epoch on there is one."""
+    whole = run_it(runs["PRIOT"], name="whole")
+    with pytest.raises(Interrupted):
+        run_it(runs["PRIOT"], StopAfter(2))
+    path = tmp_path / "run.npz"
+    path.write_bytes(pack(without_manifest(contents_of(unpack(path.read_bytes(), "it", "do")))))
+    assert run_it(runs["PRIOT"]) == whole
+    assert contents_of(unpack(path.read_bytes(), "it", "do")).is_vouched_for
 
 
 def test_a_damaged_or_foreign_kept_run_is_refused(runs, run_it, tmp_path):
-    """Cut short, without its record, or another run's."""
+    """Cut short, without its record, with an array too many, of an earlier format, or another run's."""
     path = tmp_path / "run.npz"
     run_it(runs["PRIOT"])
     content = path.read_bytes()
     path.write_bytes(content[:-1000])
     with pytest.raises(InputError, match=r"whole \.npz"):
         run_it(runs["PRIOT"])
-    arrays = unpack(content, "it", "do")
-    path.write_bytes(pack({**arrays, "meta": np.array("{}")}))
+    contents = contents_of(unpack(content, "it", "do"))
+    path.write_bytes(pack(vouched({}, contents.arrays)))
     with pytest.raises(InputError, match=r"a record \(priot-run/2\) and its state"):
         run_it(runs["PRIOT"])
-    old = {**json.loads(str(arrays["meta"])), "rng": 1}
-    old["record"]["format"] = "priot-run/1"
-    path.write_bytes(pack({**arrays, "meta": np.array(json.dumps(old))}))
+    path.write_bytes(pack(vouched(contents.meta, contents.arrays | {"x": np.zeros(1)})))
+    with pytest.raises(InputError, match=r"a record \(priot-run/2\) and its state, got KeyError 'x'"):
+        run_it(runs["PRIOT"])
+    contents.meta["record"]["format"] = "priot-run/1"
+    path.write_bytes(pack(vouched(contents.meta, contents.arrays)))
     with pytest.raises(InputError, match=r"priot-run/2.*got ValueError format is 'priot-run/1'.*delete it and give"):
         run_it(runs["PRIOT"])
     path.write_bytes(content)

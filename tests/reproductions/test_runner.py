@@ -2,11 +2,12 @@
 
 import pytest
 
+from priot_hil.harness.archive import pack, unpack
 from priot_hil.harness.firmware import build
+from priot_hil.harness.manifest import contents_of, vouched
 from priot_hil.reference.errors import InputError
 from priot_hil.reproductions.chain import read_lines
 from priot_hil.reproductions.experiment import tables
-from priot_hil.reproductions.files import pack, unpack
 from priot_hil.reproductions.material import MaterialLoader
 from priot_hil.reproductions.runner import reproduce
 from priot_hil.reproductions.table import read_table
@@ -66,11 +67,27 @@ def test_a_failure_in_a_worker_ends_the_command(small_table, tmp_path):
     made = small_table()
     made.perform()
     path = tmp_path / "out" / "runs" / f"{made.runs[1].key}.npz"
-    arrays = unpack(path.read_bytes(), "it", "do")
-    arrays["v9"][0, 0] ^= 1
-    path.write_bytes(pack(arrays))
+    contents = contents_of(unpack(path.read_bytes(), "it", "do"))
+    contents.arrays["v9"][0, 0] ^= 1
+    path.write_bytes(pack(vouched(contents.meta, contents.arrays)))
     with pytest.raises(InputError, match="expected CRC-32"):
         small_table(epochs=3).perform()
+
+
+@pytest.mark.parametrize("damage", ["cut", "flipped"])
+def test_a_damaged_kept_run_is_named(small_table, tmp_path, damage):
+    """Before anything is performed, with what to do; the file is left as it is."""
+    made = small_table()
+    path = tmp_path / "out" / "runs" / f"{made.runs[1].key}.npz"
+    path.parent.mkdir(parents=True)
+    content = bytearray(pack(vouched({"record": {}}, {})))
+    content[8] ^= 1  # the method of compression, the first member's
+    path.write_bytes(content[:-1] if damage == "cut" else content)
+    before = path.read_bytes()
+    with pytest.raises(InputError, match=f"^kept run {path}: expected .*; delete it and give the same command again"):
+        made.perform()
+    assert path.read_bytes() == before
+    assert [file.name for file in (tmp_path / "out").rglob("*")] == ["runs", path.name]
 
 
 def test_unknown_tables_and_devices_are_refused(tmp_path):
