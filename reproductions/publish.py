@@ -6,6 +6,7 @@ from pathlib import Path
 
 from priot_hil.harness.files import write_aside
 from priot_hil.harness.paths import ROOT
+from priot_hil.harness.progress import Part, Work, shown
 from priot_hil.reference.errors import InputError
 
 from . import report, reports
@@ -36,10 +37,13 @@ def publish(records: Path | None = None, root: Path = ROOT, say: Callable[[str],
         made[path], tables[path] = records.read_bytes(), table
     readme = root / "README.md"
     made[readme] = readme.read_text(encoding="utf-8")
-    for path, table in tables.items():
-        made[folder / picture_name(table)] = reports.svg(table)
-        made[path.with_suffix(".md")] = page(table, path)
-        made[readme] = with_table(str(made[readme]), table, path.name)
+    parts = {path: Part(1, kind=path, weight=len(table.records)) for path, table in tables.items()}
+    with shown(Work("tables drawn", parts)) as work:
+        for path, table in tables.items():
+            made[folder / picture_name(table)] = reports.svg(table)
+            made[path.with_suffix(".md")] = page(table, path)
+            made[readme] = with_table(str(made[readme]), table, path.name)
+            work.advance(name=path)
     for file, content in made.items():
         write_aside(file, content)
         say(f"Written: {file.relative_to(root)}")

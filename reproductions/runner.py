@@ -162,7 +162,7 @@ class Reproduction:
         job = job_of(left, self.loader, self.calibrator, is_remote=self.scheduler is not None)
         with (
             self.workers(len(left), job.devices) as workers,
-            reporting(self.console, len(left), sum(left.values())) as reporter,
+            reporting(self.console, self.runs, left) as reporter,
             closing(Dispatch(workers, job, self.kept_runs, reporter).perform(left)) as performed,
         ):
             for run, record in performed:

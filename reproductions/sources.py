@@ -9,6 +9,8 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import Protocol
 
+from priot_hil.harness.progress import counted, shown
+
 from .files import Arrays
 
 TRIES = 3
@@ -82,8 +84,11 @@ def _append(url: str, part: Path) -> None:
     with response, part.open("ab" if response.status == 206 else "wb") as file:
         expected = response.length
         before = file.tell()
-        while chunk := response.read(CHUNK):
-            file.write(chunk)
+        whole = None if expected is None else before + expected
+        with shown(counted(f"fetching {url.rpartition('/')[2]}", whole, before, "bytes")) as work:
+            while chunk := response.read(CHUNK):
+                file.write(chunk)
+                work.advance(len(chunk))
         # A connection that breaks between two chunks looks like the end of the file.
         if expected is not None and file.tell() - before < expected:
             raise OSError(f"{file.tell()} of {before + expected} bytes came")
