@@ -347,6 +347,7 @@ def _run(arguments: list[str], root: Path, what: str) -> None:
                     if total != work.total:
                         work.expect(total)
                     work.advance(done - work.done)
+            work.advance((work.total or 0) - work.done)  # a step whose input came out as it was is left out
         except BaseException:
             command.kill()
             raise

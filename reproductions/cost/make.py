@@ -37,7 +37,7 @@ from .setting import TABLE, Amount, read_setting
 EMULATOR = "emulator"
 SCALES = "scales"
 LOADED = 300  # training steps that take as long as loading the data of an epoch and predicting behind it
-SCALE_STEP = 10  # the same for a step that is taken twice, for which the state is loaded twice
+SCALE_STEP = 50  # the same for a step that is taken twice, for which the state is loaded twice
 CODE = (
     *DECIDING_CODE,
     "harness/debug_info.py",
