@@ -11,6 +11,7 @@ from priot_hil.reference.run import Method, Model, State
 
 from .capsule import Capsule, Mode
 from .divergence import Divergence
+from .progress import track
 from .replay import AnyEngine, replay
 
 Order = npt.NDArray[np.integer]
@@ -131,16 +132,19 @@ class Bisection:
         """The first epoch after which the two differ, and the state before it."""
         for either in (self.engine, self.believed):
             self._load(either, self.run.state, np.arange(len(self.run.images)))
-        for epoch, order in enumerate(self.run.orders, start=1):
-            before = self.believed.state()
-            results = [
-                (either.train_epoch(order).correct, either.state_crc()) for either in (self.believed, self.engine)
-            ]
-            if results[0] != results[1]:
-                self.tell(f"epoch {epoch}: state {results[0][1]:#010x}, on {self.engine.name} {results[1][1]:#010x}")
-                return epoch, before
-            self.tell(f"epoch {epoch}: equal")
+        with track(self.run.orders, "epochs at most, on both engines") as orders:
+            for epoch, order in enumerate(orders, start=1):
+                before = self.believed.state()
+                (right, crc), (got, got_crc) = self._both_after(order)
+                if (right, crc) != (got, got_crc):
+                    self.tell(f"epoch {epoch}: state {crc:#010x}, on {self.engine.name} {got_crc:#010x}")
+                    return epoch, before
+                self.tell(f"epoch {epoch}: equal")
         return None
+
+    def _both_after(self, visits: Order) -> list[tuple[int, int]]:
+        """What the believed engine and the other have right in some steps, and the CRC of the state behind them."""
+        return [(either.train_epoch(visits).correct, either.state_crc()) for either in (self.believed, self.engine)]
 
     def _in_the_test(self, epoch: int) -> Found | None:
         """The first prediction of the test set that differs, with the state of the engine that is believed."""
@@ -156,8 +160,9 @@ class Bisection:
     def _state_before(self, epoch: int) -> State:
         """The state before an epoch, by the engine that is believed."""
         self._load(self.believed, self.run.state, np.arange(len(self.run.images)))
-        for order in self.run.orders[: epoch - 1]:
-            self.believed.train_epoch(order)
+        with track(self.run.orders[: epoch - 1], f"epochs on {self.believed.name}") as orders:
+            for order in orders:
+                self.believed.train_epoch(order)
         return self.believed.state()
 
     def _narrowed(self, state: State, order: Order) -> tuple[State, int, int] | None:
@@ -189,13 +194,12 @@ class Bisection:
         for either in (self.engine, self.believed):
             self._load(either, state, visits)
         size = -(-len(visits) // PIECES)
-        for begin in range(0, len(visits), size):
-            before, places = self.believed.state(), np.arange(begin, min(begin + size, len(visits)))
-            results = [
-                (either.train_epoch(places).correct, either.state_crc()) for either in (self.believed, self.engine)
-            ]
-            if results[0] != results[1]:
-                return before, begin, begin + len(places)
+        with track(range(0, len(visits), size), f"pieces of {size:,} steps at most") as begins:
+            for begin in begins:
+                before, places = self.believed.state(), np.arange(begin, min(begin + size, len(visits)))
+                expected, got = self._both_after(places)
+                if expected != got:
+                    return before, begin, begin + len(places)
         return None
 
     def _shortest(self, state: State, order: Order, begin: int, equal: int, different: int) -> int:

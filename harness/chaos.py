@@ -12,7 +12,6 @@ from typing import Any
 
 from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from priot_hil.reference.errors import InputError
 
@@ -20,6 +19,7 @@ from .chaos_results import Campaign, Tally, read_chunks, report, write_chunks
 from .firmware import build
 from .output_kinds import CHAOS
 from .outputs import check_file, set_aside
+from .progress import counted, shown
 from .transports.emulator import EmulatorTransport
 from .transports.process import ProcessTransport
 from .under_fire import Case, DeviceUnderFire, WrongResult, cases, parse_case
@@ -88,17 +88,15 @@ def chaos(runs: int, device: str, number: int, most: int = MOST_FAULTS, out: Pat
         done = {}
     chunks = range((runs + CHUNK - 1) // CHUNK)
     missing = [index for index in chunks if index not in done]
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     # Not forked: hypothesis and the emulator are not to find each other's threads and handles.
     pool = ProcessPoolExecutor(os.cpu_count(), get_context("spawn"), initializer=leave_interrupts_to_the_parent)
-    with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task(f"runs on {device}", total=len(chunks) * CHUNK, completed=len(done) * CHUNK)
+    with shown(counted(f"runs on {device}", len(chunks) * CHUNK, (len(chunks) - len(missing)) * CHUNK)) as work:
         try:
             for future in as_completed([pool.submit(run_chunk, campaign, index) for index in missing]):
                 index, tally = future.result()
                 done[index] = tally
                 write_chunks(out, campaign, done)
-                bar.update(task, completed=len(done) * CHUNK)
+                work.advance(CHUNK)
         finally:
             pool.shutdown(cancel_futures=True)
     total = Tally()

@@ -47,9 +47,11 @@ class DeviceKind:
         is_slow: Runs the tests marked `short` only.
         unavailable: The reason why this machine has no such device; None where it has. Quick, and opens nothing.
         boards: The names of the boards of which opening takes a free one; none where each opening starts a device anew.
+        preset: Of the firmware that opening builds first; "" where it builds none.
     """
 
     open: Callable[[DeviceOptions], OpenedEngine]
     is_slow: bool = False
     unavailable: Callable[[], str | None] = available
     boards: tuple[str, ...] = ()
+    preset: str = ""

@@ -194,15 +194,15 @@ def open_file(form: str, path: Path, _: DeviceOptions = DEFAULT_OPTIONS) -> Devi
 
 DEVICES: dict[str, DeviceKind] = {
     "reference": DeviceKind(lambda _: ReferenceEngine()),
-    "host": DeviceKind(open_host),
-    "emulator": DeviceKind(open_emulator),
-    "process": DeviceKind(open_process),
-    "sanitized": DeviceKind(open_sanitized, unavailable=sanitizers_are_missing),
-    "renode": DeviceKind(open_renode, unavailable=renode_is_missing),
+    "host": DeviceKind(open_host, preset="host"),
+    "emulator": DeviceKind(open_emulator, preset="rp2040"),
+    "process": DeviceKind(open_process, preset="host"),
+    "sanitized": DeviceKind(open_sanitized, unavailable=sanitizers_are_missing, preset="host-sanitized"),
+    "renode": DeviceKind(open_renode, unavailable=renode_is_missing, preset="rp2040"),
     "torch": DeviceKind(partial(open_torch, "torch", "cpu"), unavailable=torch_is_missing),
     "torch:cuda": DeviceKind(partial(open_torch, "torch:cuda", "cuda"), unavailable=cuda_is_missing),
-    "rp2040py": DeviceKind(partial(open_rp2040py, "uart"), is_slow=True),
-    "rp2040py:usb": DeviceKind(partial(open_rp2040py, "usb"), is_slow=True),
+    "rp2040py": DeviceKind(partial(open_rp2040py, "uart"), is_slow=True, preset="rp2040"),
+    "rp2040py:usb": DeviceKind(partial(open_rp2040py, "usb"), is_slow=True, preset="rp2040"),
 }
 
 FILES: dict[str, Callable[[Path, str], DeviceEngine]] = {

@@ -23,6 +23,7 @@ from .clang import require_counting_clang, require_fuzzing_clang
 from .elf import open_elf
 from .files import write_aside
 from .paths import ROOT
+from .progress import counted, shown
 
 BoardPreset = Literal["rp2040", "rp2040-gcc"]
 HostPreset = Literal["host", "host-sanitized", "host-coverage"]
@@ -32,6 +33,7 @@ PRESETS: tuple[str, ...] = get_args(BoardPreset) + get_args(HostPreset) + get_ar
 ZIG_PRESETS = ("rp2040", "host")
 TAIL_LINES = 40
 ALL = "all"
+NINJA_STEP = re.compile(r"\[(\d+)/(\d+)\] ")
 
 
 class BuildError(InputError):
@@ -355,14 +357,31 @@ def _configure(preset: str, root: Path, folder: Path, arguments: list[str], conf
     stamp = folder / "configured.json"
     if stamp.exists() and stamp.read_text() == configuration:
         return
-    print(f"building the firmware, preset {preset}, for the first time: up to a minute", file=sys.stderr, flush=True)
+    print(f"building the firmware, preset {preset}, for the first time", file=sys.stderr, flush=True)
     shutil.rmtree(folder, ignore_errors=True)
     _run(arguments, root, f"the configuration of preset {preset}")
     write_aside(stamp, configuration)
 
 
 def _run(arguments: list[str], root: Path, what: str) -> None:
-    result = subprocess.run(arguments, cwd=root / "firmware", capture_output=True, text=True, check=False)
-    if result.returncode:
-        tail = "\n".join((result.stdout + result.stderr).splitlines()[-TAIL_LINES:])
-        raise BuildError(f"{what} failed with status {result.returncode}; its last lines say why:\n{tail}")
+    said: list[str] = []
+    command = subprocess.Popen(
+        arguments, cwd=root / "firmware", stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
+    )
+    with command, shown(counted(what, None)) as work:
+        assert command.stdout is not None
+        try:
+            for line in command.stdout:
+                said.append(line.rstrip("\n"))
+                if step := NINJA_STEP.match(line):
+                    done, total = map(int, step.groups())
+                    if total != work.total:
+                        work.expect(total)
+                    work.advance(done - work.done)
+            work.advance((work.total or 0) - work.done)  # a step whose input came out as it was is left out
+        except BaseException:
+            command.kill()
+            raise
+    if command.returncode:
+        tail = "\n".join(said[-TAIL_LINES:])
+        raise BuildError(f"{what} failed with status {command.returncode}; its last lines say why:\n{tail}")

@@ -1,13 +1,17 @@
 """`lint`: style and types of the whole checkout."""
 
+import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 from priot_hil.reference.errors import InputError
 
 from .errors import CheckFailed
+from .progress import Part, Work, shown
 
+SECONDS = (0.5, 0.5, 2, 40)  # what each check takes, roughly
 GENERATED = ("firmware/link/priot_protocol.h", "firmware/engine/priot_status.h")
 TOOLS = ("ruff", "clang-format", "mypy")
 
@@ -24,6 +28,13 @@ def lint() -> None:
         raise InputError.about("lint", expected=", ".join(TOOLS), got=got, do=do)
     sources = {str(path) for folder in ("firmware", "harness", "tests") for path in Path(folder).rglob("*.[ch]")}
     format_c = ["clang-format", "--dry-run", "-Werror", *sorted(sources - set(GENERATED))]
-    for check in (["ruff", "check", "."], ["ruff", "format", "--check", "."], format_c, ["mypy"]):
-        if subprocess.run(check, check=False).returncode:
-            raise CheckFailed(f"{check[0]} found something; see above.")
+    checks = (["ruff", "check", "."], ["ruff", "format", "--check", "."], format_c, ["mypy"])
+    parts = {number: Part(1, kind=number, weight=seconds) for number, seconds in enumerate(SECONDS)}
+    colours = {"FORCE_COLOR": "1"} if sys.stdout.isatty() and "NO_COLOR" not in os.environ else {}
+    with shown(Work("checks", parts)) as work:
+        for number, check in enumerate(checks):
+            done = subprocess.run(check, capture_output=True, text=True, env=os.environ | colours, check=False)
+            print(done.stdout + done.stderr, end="", flush=True)
+            if done.returncode:
+                raise CheckFailed(f"{check[0]} found something; see above.")
+            work.advance(name=number)

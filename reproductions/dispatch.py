@@ -53,7 +53,6 @@ class Dispatch:
         self._messages = Queue(job.id, workers.client)
         self._tasks: dict[Future[Any], Run] = {}
         self._trained: dict[Run, int] = {}
-        self._epochs = 0
 
     def perform(self, runs: Collection[Run]) -> Generator[tuple[Run, RunRecord], None, None]:
         """Perform runs.
@@ -137,6 +136,7 @@ class Dispatch:
     def _take(self, message: Message) -> None:
         run = message.run
         if isinstance(message, Begun):
+            self._reporter.begun(run)
             if run in self._trained:
                 self._reporter.lost(LostWorker(time.time(), run, message.trained))
             else:
@@ -144,9 +144,8 @@ class Dispatch:
         elif isinstance(message, Kept):
             if message.trained > self._trained[run]:  # a repeated epoch is the same once more
                 write_aside(self._path(run), message.content)
-                self._epochs += message.trained - self._trained[run]
+                self._reporter.epochs(run, message.trained - self._trained[run])
                 self._trained[run] = message.trained
-                self._reporter.epochs(self._epochs)
         else:
             self._reporter.lost(message)
 

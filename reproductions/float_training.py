@@ -15,6 +15,7 @@ from priot_hil.harness.archive import pack, unpack
 from priot_hil.harness.files import read_whole, write_aside
 from priot_hil.harness.manifest import OF_ANOTHER_FORM, contents_of, of_another_form, vouched
 from priot_hil.harness.outputs import set_aside
+from priot_hil.harness.progress import counted, shown
 from priot_hil.reference.checks import Int8Array
 from priot_hil.reference.errors import InputError
 from priot_hil.reference.network import Conv2d, Flatten, Layer, Linear, MaxPool2d, Network
@@ -58,10 +59,12 @@ def train_float(
     training = FloatTraining(torch, network(network_name), recipe, upright)
     key = _key(network_name, recipe, upright)
     done = _read_kept(torch, kept, key, training, say)
-    for epoch in range(done, recipe.epochs):
-        loss, right = training.epoch(epoch)
-        _keep(torch, kept, key, epoch + 1, training)
-        say(f"epoch {epoch + 1} of {recipe.epochs}: loss {loss:.3f}, {right:.1f} % right while training")
+    images = len(upright.images)
+    with shown(counted("training images", images * recipe.epochs, images * done)) as work:
+        for epoch in range(done, recipe.epochs):
+            loss, right = training.epoch(epoch, work.advance)
+            _keep(torch, kept, key, epoch + 1, training)
+            say(f"epoch {epoch + 1} of {recipe.epochs}: loss {loss:.3f}, {right:.1f} % right while training")
     provenance = {
         "trained_by": f"float32 in torch {torch.__version__}, no bias",
         "data": f"{TITLES[subject(network_name).data_set]}, {len(upright.images)} training images, upright",
@@ -96,8 +99,13 @@ class FloatTraining:
         self.labels = torch.from_numpy(upright.labels)
         self.size = upright.images.shape[2:]
 
-    def epoch(self, index: int) -> tuple[float, float]:
-        """Pass once over the training set: the mean loss, and the percentage that was right."""
+    def epoch(self, index: int, done: Callable[[float], None]) -> tuple[float, float]:
+        """Pass once over the training set: the mean loss, and the percentage that was right.
+
+        Args:
+            index: Of the epoch, from 0.
+            done: Told how many images more were trained on.
+        """
         torch, recipe = self.torch, self.recipe
         self.module.train()
         loss_sum = right = 0.0
@@ -115,6 +123,7 @@ class FloatTraining:
             self.optimizer.step()
             loss_sum += float(loss.detach()) * len(batch)
             right += int((logits.argmax(1) == labels).sum())
+            done(len(batch))
         return loss_sum / len(self.images), 100 * right / len(self.images)
 
     def drawn(self, batch: Any) -> Any:

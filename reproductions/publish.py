@@ -10,6 +10,7 @@ from priot_hil.harness.mutation import report as mutation
 from priot_hil.harness.mutation.records import arguments
 from priot_hil.harness.outputs import FileKind
 from priot_hil.harness.paths import ROOT
+from priot_hil.harness.progress import Part, Work, shown
 from priot_hil.reference.errors import InputError
 
 from . import report, reports
@@ -63,10 +64,13 @@ def publish(
     tables = {path: read_table(path) for path in published_tables(folder) if path not in new} | new
     readme = root / "README.md"
     made[readme] = readme.read_text(encoding="utf-8")
-    for path, table in tables.items():
-        made[folder / picture_name(table)] = reports.svg(table)
-        made[path.with_suffix(".md")] = page(table, path)
-        made[readme] = with_table(str(made[readme]), table, path.name)
+    parts = {path: Part(1, kind=path, weight=len(table.records)) for path, table in tables.items()}
+    with shown(Work("tables drawn", parts)) as work:
+        for path, table in tables.items():
+            made[folder / picture_name(table)] = reports.svg(table)
+            made[path.with_suffix(".md")] = page(table, path)
+            made[readme] = with_table(str(made[readme]), table, path.name)
+            work.advance(name=path)
     for file, content in made.items():
         write_aside(file, content)
         say(f"Written: {file.relative_to(root)}")

@@ -17,6 +17,7 @@ from priot_hil.harness.errors import DeviceRestarted, LinkLost
 from priot_hil.harness.firmware import build
 from priot_hil.harness.limits import RUN_EPOCHS
 from priot_hil.harness.outputs import check_folder
+from priot_hil.harness.progress import Part, Work, counted, shown
 from priot_hil.harness.protocol import ResultRecord
 from priot_hil.reference.checks import check_range
 from priot_hil.reference.errors import InputError
@@ -28,6 +29,7 @@ from .experiment import Experiment, read_experiment
 from .material import load_data
 from .performance import HOST, EnginesDiffer, Material, first_state, perform, search
 from .plan import Run, code_fingerprint, plan
+from .progress import UNTRAINED
 from .provenance import machine, made_by
 from .records import RunRecord, write_records
 from .runner import check_device, default_console
@@ -195,20 +197,24 @@ class Detached:
             LinkLost: It is gone.
         """
         told = 0
-        while True:
-            now = progress(self.device)
-            if now.tag != self.tag:
-                raise DeviceRestarted(f"{self.engine.name} is not at this run any more")
-            for epoch, result in enumerate(now.results[told:], start=told):
-                trained = f"train {result.train_correct}/{self.run.train_samples}, " if epoch else ""
-                tested = f"test {result.test_correct}/{self.run.test_samples}"
-                self.tell(f"epoch {epoch}: {trained}{tested}, state {result.state_crc:#010x}")
-            told = len(now.results)
-            if now.is_complete:
-                return now.results
-            if not now.is_running:
-                raise InputError(f"{self.engine.name} was stopped in epoch {now.epoch} of {now.epochs}.")
-            self.device.link.listen(LOOK_SECONDS)
+        before = len(progress(self.device).results)  # what came while nobody looked says nothing of the speed
+        part = Part(self.run.epochs + 1, before, first=UNTRAINED)
+        with shown(Work(f"epochs on {self.engine.name}", {None: part})) as work:
+            while True:
+                now = progress(self.device)
+                if now.tag != self.tag:
+                    raise DeviceRestarted(f"{self.engine.name} is not at this run any more")
+                for epoch, result in enumerate(now.results[told:], start=told):
+                    trained = f"train {result.train_correct}/{self.run.train_samples}, " if epoch else ""
+                    tested = f"test {result.test_correct}/{self.run.test_samples}"
+                    self.tell(f"epoch {epoch}: {trained}{tested}, state {result.state_crc:#010x}")
+                told = len(now.results)
+                work.advance(told - work.done)
+                if now.is_complete:
+                    return now.results
+                if not now.is_running:
+                    raise InputError(f"{self.engine.name} was stopped in epoch {now.epoch} of {now.epochs}.")
+                self.device.link.listen(LOOK_SECONDS)
 
     def check(self, results: tuple[ResultRecord, ...]) -> RunRecord:
         """Perform the same run on the host, compare every epoch, and write the record.
@@ -217,7 +223,8 @@ class Detached:
             EnginesDiffer: They are not the same.
         """
         host, path = open_engine(HOST), self.out / "runs" / f"{self.run.key}.npz"
-        record = perform(self.run, self.material, [host], host, path, lambda: None)
+        with shown(counted("epochs on the host", self.run.epochs + 1)) as work:
+            record = perform(self.run, self.material, [host], host, path, work.advance)
         epochs = []
         for epoch, result in zip(record.epochs, results, strict=True):
             expected = (epoch.train_correct or 0, epoch.test_correct, epoch.state_crc)

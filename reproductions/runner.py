@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
 from functools import partial
@@ -13,6 +13,7 @@ from rich.console import Console
 
 from priot_hil.harness.devices import check_devices, find_device, known_names
 from priot_hil.harness.files import write_aside
+from priot_hil.harness.firmware import build
 from priot_hil.harness.output_kinds import PUBLISHED_PAGE, TABLE_PAGE, TABLE_RECORDS
 from priot_hil.harness.outputs import check_file, check_folder, set_aside
 from priot_hil.reference.errors import InputError
@@ -165,9 +166,11 @@ class Reproduction:
         from .dispatch import Dispatch, job_of  # a table that is whole needs no Dask, which takes a second to load
 
         job = job_of(left, self.loader, self.calibrator, is_remote=self.scheduler is not None)
+        if self.scheduler is None:
+            build_for([self.calibrator, *job.devices])
         with (
             self.workers(len(left), job.devices) as workers,
-            reporting(self.console, len(left), sum(left.values())) as reporter,
+            reporting(self.console, self.runs, left) as reporter,
             closing(Dispatch(workers, job, self.kept_runs, reporter).perform(left)) as performed,
         ):
             for run, record in performed:
@@ -255,6 +258,17 @@ def boards_of(device: str) -> tuple[str, ...]:
     """The boards that a device's name stands for; none where each opening starts an engine of its own."""
     kind = find_device(device)
     return () if kind is None else kind.boards
+
+
+def build_for(devices: Iterable[str]) -> None:
+    """Build the firmware of devices, so that this process shows how far that is and no worker has to.
+
+    Raises:
+        InputError: A compiler is missing, or refuses the sources.
+    """
+    kinds = [find_device(name) for name in devices]
+    for preset in dict.fromkeys(kind.preset for kind in kinds if kind is not None and kind.preset):
+        build(preset)
 
 
 def cell(run: Run) -> Cell:

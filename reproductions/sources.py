@@ -15,6 +15,7 @@ from typing import BinaryIO, Protocol
 
 from priot_hil.harness.archive import Arrays
 from priot_hil.harness.locks import lock
+from priot_hil.harness.progress import counted, shown
 from priot_hil.reference.errors import InputError
 
 TRIES = 3
@@ -108,9 +109,12 @@ def _append(url: str, file: BinaryIO) -> None:
             _empty(file)
         expected = response.length
         came = 0
-        while chunk := response.read(CHUNK):
-            _write(file, chunk)
-            came += len(chunk)
+        whole = None if expected is None else have + expected
+        with shown(counted(f"fetching {url.rpartition('/')[2]}", whole, have, "bytes")) as work:
+            while chunk := response.read(CHUNK):
+                _write(file, chunk)
+                came += len(chunk)
+                work.advance(len(chunk))
         # A connection that breaks between two chunks looks like the end of the file.
         if expected is not None and came < expected:
             raise OSError(f"{have + came} of {have + expected} bytes came")

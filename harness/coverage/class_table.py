@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from priot_hil.harness.files import write_aside
 from priot_hil.harness.output_kinds import CLASSES
 from priot_hil.harness.outputs import check_file
+from priot_hil.harness.progress import Part, Work, shown
 from priot_hil.harness.strategies import extreme_kernel_cases, kernel_cases, runs
 from priot_hil.reference.checks import check_range
 
@@ -21,9 +23,10 @@ T = TypeVar("T")
 TABLE = Path("results") / "classes.md"
 MISSED = 1
 BATCH = 250
+WEIGHTS = {"Single stages": 1.0, "Extreme stages": 3.0, "Runs": 6.0}  # what a case takes beside a single stage
 
 
-def drawn(strategy: st.SearchStrategy[T], count: int) -> list[T]:
+def drawn(strategy: st.SearchStrategy[T], count: int, done: Callable[[], None] = lambda: None) -> list[T]:
     """`count` cases, the same ones every time.
 
     In batches, each from a seed of its own: hypothesis makes cases out of earlier ones, so that those of one long run
@@ -43,6 +46,7 @@ def drawn(strategy: st.SearchStrategy[T], count: int) -> list[T]:
         @given(strategy)
         def collect(case: T) -> None:
             cases.append(case)
+            done()
 
         collect()
     return cases
@@ -67,13 +71,16 @@ def classes(cases: int = 5000, out: Path | None = None) -> int:
     missed: list[str] = []
 
     def count(what: str, strategy: st.SearchStrategy[T], number: int, classes_of: Callable[[T], Classes]) -> None:
-        counts = tally(drawn(strategy, number), classes_of)
+        counts = tally(drawn(strategy, number, partial(work.advance, name=what)), classes_of)
         parts.append(f"## {what}: {number} cases\n\n{_table(counts)}")
         missed.extend(f"{what}: {name}" for name, cases in counts.items() if not cases)
 
-    count("Single stages", kernel_cases(), cases, kernel_classes)
-    count("Extreme stages", extreme_kernel_cases(arena=30_000), max(cases // 50, 1), extreme_classes)
-    count("Runs", runs(), max(cases // 8, 1), run_classes)
+    numbers = {"Single stages": cases, "Extreme stages": max(cases // 50, 1), "Runs": max(cases // 8, 1)}
+    counted = {what: Part(numbers[what], kind=what, weight=weight) for what, weight in WEIGHTS.items()}
+    with shown(Work("cases", counted)) as work:
+        count("Single stages", kernel_cases(), numbers["Single stages"], kernel_classes)
+        count("Extreme stages", extreme_kernel_cases(arena=30_000), numbers["Extreme stages"], extreme_classes)
+        count("Runs", runs(), numbers["Runs"], run_classes)
     write_aside(path, "\n\n".join(parts) + "\n")
     print(f"table: {path}")
     for name in missed:

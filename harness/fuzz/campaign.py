@@ -14,6 +14,7 @@ from typing import Final, get_args
 from priot_hil.harness.files import write_aside
 from priot_hil.harness.firmware import FuzzFirmware, FuzzPreset, build
 from priot_hil.harness.paths import BUILD, ROOT
+from priot_hil.harness.progress import Timed, shown
 from priot_hil.reference.errors import InputError
 
 from .coverage import Coverage, measure
@@ -114,7 +115,8 @@ def search(
         words = artifacts / "words"
         words.write_text(dictionary())
         options = [f"-max_total_time={seconds}", "-print_final_stats=1", f"-dict={words}", str(corpus)]
-        said, interrupted = _run(path, artifacts, options)
+        with shown(Timed(f"fuzzing {target}", seconds)):
+            said, interrupted = _run(path, artifacts, options)
         finds = [file for file in artifacts.iterdir() if file.name.startswith(("crash-", "timeout-", "oom-", "leak-"))]
         executions = _number(r"stat::number_of_executed_units:\s+(\d+)", said)
         spent = _number(r"Done \d+ runs in (\d+) second", said) or seconds
@@ -136,7 +138,8 @@ def minimise(path: Path, find: Path, seconds: int) -> bytes:
     shortest = find.read_bytes()
     smaller = find.with_name("smaller")
     options = ["-minimize_crash=1", f"-max_total_time={seconds}", f"-exact_artifact_path={smaller}"]
-    _run(path, find.parent, [*options, str(find)])
+    with shown(Timed("making the find smaller", seconds)):
+        _run(path, find.parent, [*options, str(find)])
     return smaller.read_bytes() if smaller.exists() and smaller.stat().st_size else shortest
 
 

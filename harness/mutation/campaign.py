@@ -16,6 +16,7 @@ from rich.console import Console
 from priot_hil.harness.cases import read_case, size_of
 from priot_hil.harness.files import write_aside
 from priot_hil.harness.manifest import OF_ANOTHER_FORM
+from priot_hil.harness.progress import counted, shown
 from priot_hil.reference.errors import InputError
 
 from .mutant import Mutant
@@ -66,7 +67,8 @@ class Campaign:
         waiting: queue.SimpleQueue[Mutant] = queue.SimpleQueue()
         for mutant in mutants:
             waiting.put(mutant)
-        with Teller(console, len(mutants)) as teller, ThreadPoolExecutor(workers) as pool:
+        with shown(counted("mutants", len(mutants))) as work, ThreadPoolExecutor(workers) as pool:
+            teller = Teller(console, work)
             tasks = [pool.submit(self._work, number, waiting, teller, shrinks) for number in range(workers)]
             try:
                 done, _ = wait(tasks, return_when=FIRST_EXCEPTION)
@@ -115,6 +117,7 @@ class Campaign:
                 if not self.is_over.is_set():
                     write_aside(kept, json.dumps({"key": self.results.key, "times": times}))
             self._times, self._code = times, product.code
+            teller.begin()
 
     def _try(self, mutant: Mutant, workshop: Workshop) -> Record:
         product = workshop.build(mutant)

@@ -1,45 +1,39 @@
-"""What a campaign says while it runs: a bar on a terminal, a line for each mutant elsewhere."""
+"""What a campaign says while it runs: how far it is, survivors, and where no bar is shown each mutant."""
 
-from types import TracebackType
+import sys
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from priot_hil.harness.progress import Work
+from priot_hil.harness.progress_display import is_for_bars
 
 from .records import Record, Verdict
 
-COLUMNS = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-
 
 class Teller:
-    """Tells of mutants as they are tried; survivors are named on a terminal too.
+    """Tells of mutants as they are tried.
 
     Args:
         console: Where to.
-        count: Of the mutants.
+        work: The mutants, all of them.
     """
 
-    def __init__(self, console: Console, count: int) -> None:
-        self._console, self._count, self._done = console, count, 0
-        self._bar = Progress(*COLUMNS, console=console, transient=True, disable=not console.is_terminal)
-        self._task = self._bar.add_task("mutants", total=count)
-
-    def __enter__(self) -> "Teller":
-        self._bar.start()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._bar.stop()
+    def __init__(self, console: Console, work: Work) -> None:
+        self._console, self._work = console, work
 
     def say(self, line: str) -> None:
         """A line of its own."""
         self._console.print(line, markup=False, highlight=False, soft_wrap=True)
 
+    def begin(self) -> None:
+        """The first mutant is begun with."""
+        self._work.begin()
+
     def tell(self, record: Record) -> None:
         """One mutant more."""
-        self._done += 1
-        self._bar.update(self._task, completed=self._done)
-        if not self._console.is_terminal or record.verdict is Verdict.SURVIVED:
+        self._work.advance()
+        if not is_for_bars(sys.stderr) or record.verdict is Verdict.SURVIVED:
             by = f" by {record.test} after {record.seconds:.1f} s" if record.test else ""
             size = record.size
             small = f", shrunk to {size.weights} weights and {size.nonzero} numbers not 0" if size else ""
-            self.say(f"[{self._done}/{self._count}] {record.id}: {record.verdict}{by}{small}")
+            self.say(f"{record.id}: {record.verdict}{by}{small}")

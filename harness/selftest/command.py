@@ -10,6 +10,7 @@ from priot_hil.harness.output_kinds import SELFTEST
 from priot_hil.harness.outputs import check_file
 from priot_hil.harness.paths import BUILD
 from priot_hil.harness.planting import FirmwareCopy
+from priot_hil.harness.progress import Part, Work, shown
 from priot_hil.reference.errors import InputError
 
 from .planted import Finder, Planted, read_planted
@@ -18,6 +19,8 @@ from .proofs import PRESETS, Bench, Proof, prove, prove_clean
 MISSED = 1
 WORK = BUILD / "selftest"
 RESULTS = Path("results")
+# What a bug takes until it is found, roughly, with the build.
+SECONDS = {Finder.SUITE: 15.0, Finder.SANITIZERS: 20.0, Finder.FUZZER: 20.0, Finder.COVERAGE: 30.0}
 VERDICTS = {True: "found", False: "**missed**", None: "not run"}
 
 
@@ -44,21 +47,40 @@ def selftest(device: str, only: str | None = None, out: Path | None = None) -> i
     path = check_file(RESULTS / f"selftest-{device}{'-part' if only else ''}.md" if out is None else out, SELFTEST)
     bench = Bench(FirmwareCopy(WORK), WORK / "found", device)
     bench.copy.refresh()
+    proofs: dict[Planted, Proof] = {}
+    clean = {None: Part(1, kind="clean", weight=SECONDS[Finder.SUITE])}
+    parts = {bug: Part(1, kind=bug.finder, weight=SECONDS[bug.finder]) for bug in bugs}
+    with shown(Work("suite without a bug, then each bug", clean | parts)) as work:
+        check_clean(bench)
+        work.advance()
+        for bug in bugs:
+            proofs[bug] = prove(bug, bench)
+            work.advance(name=bug)
+            tell(bug, proofs[bug], console)
+    write_aside(path, markdown(proofs, device))
+    console.print(f"table: {path}", soft_wrap=True)
+    return MISSED if any(proof.is_found is False for proof in proofs.values()) else 0
+
+
+def check_clean(bench: Bench) -> None:
+    """Refuse a firmware on which the suite fails without a planted bug.
+
+    Raises:
+        InputError: It does.
+    """
     clean = prove_clean(bench)
     if clean.is_red:
         got = f"{clean.test}: {clean.message}"
         raise InputError.about("firmware without a planted bug", expected="it to pass", got=got, do="mend it first")
-    proofs: dict[Planted, Proof] = {}
-    for bug in bugs:
-        proofs[bug] = proof = prove(bug, bench)
-        by = f" by {proof.by} after {proof.seconds:.1f} s" if proof.by else ""
-        size = f", shrunk to {proof.size}" if proof.size else ""
-        reason = f": {proof.said}" if proof.is_found is None else ""
-        said = VERDICTS[proof.is_found].strip("*")
-        console.print(f"{bug.name}: {said}{by}{size}{reason}", markup=False, highlight=False, soft_wrap=True)
-    write_aside(path, markdown(proofs, device))
-    console.print(f"table: {path}", soft_wrap=True)
-    return MISSED if any(proof.is_found is False for proof in proofs.values()) else 0
+
+
+def tell(bug: Planted, proof: Proof, console: Console) -> None:
+    """Print what became of a bug."""
+    by = f" by {proof.by} after {proof.seconds:.1f} s" if proof.by else ""
+    size = f", shrunk to {proof.size}" if proof.size else ""
+    reason = f": {proof.said}" if proof.is_found is None else ""
+    said = VERDICTS[proof.is_found].strip("*")
+    console.print(f"{bug.name}: {said}{by}{size}{reason}", markup=False, highlight=False, soft_wrap=True)
 
 
 def choose(bugs: Sequence[Planted], only: str) -> list[Planted]:

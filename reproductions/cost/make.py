@@ -1,8 +1,8 @@
 """`reproduce --table cost`: the table of costs, from the data to the last cell."""
 
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import sys
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property, partial
 from importlib.metadata import version
@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from priot_hil.harness.debug_info import DebugInfo
 from priot_hil.harness.devices import open_engine
@@ -19,6 +18,8 @@ from priot_hil.harness.files import write_aside
 from priot_hil.harness.firmware import BoardFirmware, build
 from priot_hil.harness.output_kinds import COST_PAGE, COST_RECORDS
 from priot_hil.harness.outputs import check_file, check_folder, set_aside
+from priot_hil.harness.progress import Part, Work, shown
+from priot_hil.harness.progress_display import is_for_bars
 from priot_hil.reference.errors import InputError
 
 from ..checkpoint import committed_models, sums_by_pretraining
@@ -37,6 +38,9 @@ from .scales import ScalesCost, measure_scales
 from .setting import TABLE, Amount, read_setting
 
 EMULATOR = "emulator"
+SCALES = "scales"
+LOADED = 300  # training steps that take as long as loading the data of an epoch and predicting behind it
+SCALE_STEP = 50  # the same for a step that is taken twice, for which the state is loaded twice
 CODE = (
     *DECIDING_CODE,
     "harness/debug_info.py",
@@ -128,13 +132,12 @@ class CostTable:
         """Measure what is not kept yet, and report all; see `reproduce`."""
         setting = self.bed.setting
         counters = (EMULATOR, self.device) if self.device else (EMULATOR,)
-        total = len(self.amount.epochs) * (len(setting.rows) * len(counters) + self.amount.scale_steps)
         try:
-            with _progress(self.console, total) as done:
+            with shown(self._work(counters)) as work:
                 rows, *counted = [
-                    sum((self._row(row.name, name, done) for row in setting.rows), start=()) for name in counters
+                    sum((self._row(row.name, name, work) for row in setting.rows), start=()) for name in counters
                 ]
-                scales = self._kept("scales", partial(self._scales, done), scales_from_json)
+                scales = self._kept(SCALES, partial(self._scales, partial(work.advance, name=SCALES)), scales_from_json)
         except KeyboardInterrupt:
             self.console.print("Interrupted; finished rows are kept. Give the same command again to go on from there.")
             raise
@@ -189,10 +192,28 @@ class CostTable:
             "versions": {name: version(name) for name in PACKAGES},
         }
 
-    def _row(self, row: str, device: str, done: Callable[[], None]) -> tuple[RowCost, ...]:
+    def _work(self, counters: Sequence[str]) -> Work:
+        """What there is to measure, and what of it is kept."""
+        parts: dict[str, Part] = {}
+        epochs, scale_steps = len(self.amount.epochs), len(self.amount.epochs) * self.amount.scale_steps
+        for device in counters:
+            for row in self.bed.setting.rows:
+                what = self._what(row.name, device)
+                kept = epochs if self._path(what).exists() else 0
+                parts[what] = Part(epochs, kept, kind=device, weight=self.amount.steps + LOADED)
+        kept = scale_steps if self._path(SCALES).exists() else 0
+        parts[SCALES] = Part(scale_steps, kept, kind=SCALES, weight=SCALE_STEP)
+        return Work("parts measured", parts)
+
+    def _what(self, row: str, device: str) -> str:
+        """What decides a row's figures on a device, beside what decides all."""
         described = self.bed.runs[row].description()
-        what = [device, *(described[name] for name in ("row", "method", "theta", "percent", "selection"))]
-        return self._kept(json.dumps(what), partial(self._measure_row, row, device, done), rows_from_json)
+        return json.dumps([device, *(described[name] for name in ("row", "method", "theta", "percent", "selection"))])
+
+    def _row(self, row: str, device: str, work: Work) -> tuple[RowCost, ...]:
+        what = self._what(row, device)
+        measure = partial(self._measure_row, row, device, partial(work.advance, name=what))
+        return self._kept(what, measure, rows_from_json)
 
     def _measure_row(self, row: str, device: str, done: Callable[[], None]) -> tuple[RowCost]:
         # A fresh device each, so that no count depends on what was measured before.
@@ -203,8 +224,8 @@ class CostTable:
         finally:
             counter.engine.close()
             host.close()
-        if not self.console.is_terminal:
-            self.console.print(f"{row}, {device}: {report.summary(measured)}", markup=False, highlight=False)
+        if not is_for_bars(sys.stderr):
+            print(f"{row}, {device}: {report.summary(measured)}", file=sys.stderr, flush=True)
         return (measured,)
 
     def _scales(self, done: Callable[[], None]) -> tuple[ScalesCost, ...]:
@@ -217,8 +238,7 @@ class CostTable:
 
     def _kept(self, what: str, measure: Callable[[], Costs], from_json: Callable[[Any], Costs]) -> Costs:
         """What was measured before, or is measured now and kept for the next time."""
-        key = sha256(json.dumps([self.description, what], sort_keys=True).encode())[:16]
-        path = self.out / "kept" / f"{key}.json"
+        path = self._path(what)
         if path.exists():
             try:
                 return from_json(json.loads(path.read_text(encoding="utf-8")))
@@ -227,6 +247,11 @@ class CostTable:
         measured = measure()
         write_aside(path, json.dumps([asdict(cost) for cost in measured]))
         return measured
+
+    def _path(self, what: str) -> Path:
+        """Where that is kept."""
+        key = sha256(json.dumps([self.description, what], sort_keys=True).encode())[:16]
+        return self.out / "kept" / f"{key}.json"
 
 
 def is_other(path: Path, record: CostRecord) -> bool:
@@ -242,12 +267,3 @@ def _host() -> DeviceEngine:
     engine = open_engine(HOST)
     assert isinstance(engine, DeviceEngine), "the host is a library behind the device's commands"
     return engine
-
-
-@contextmanager
-def _progress(console: Console, total: int) -> Iterator[Callable[[], None]]:
-    """A bar on a terminal; elsewhere each row says so itself."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("measuring", total=total)
-        yield lambda: bar.advance(task)

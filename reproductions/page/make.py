@@ -6,6 +6,7 @@ from pathlib import Path
 from priot_hil.harness.files import write_aside
 from priot_hil.harness.output_kinds import REPORT_PAGE, REPORT_TABLE
 from priot_hil.harness.outputs import check_file, check_folder
+from priot_hil.harness.progress import counted, shown
 
 from .chapters import RESULTS, choose, keys, read_chapter
 from .render import page
@@ -35,9 +36,12 @@ def report(
     for sentence in chosen.left_out:
         say(sentence)
     chapters = []
-    for key, path in keys(chosen.files).items():
-        chapters.append(read_chapter(path, key))
-        say(f"{chapters[-1].name}: {chapters[-1].records}")
+    sizes = {path: path.stat().st_size for path in chosen.files}
+    with shown(counted("records read and drawn", sum(sizes.values()), unit="bytes")) as work:
+        for key, path in keys(chosen.files).items():
+            chapters.append(read_chapter(path, key))
+            say(f"{chapters[-1].name}: {chapters[-1].records}")
+            work.advance(sizes[path])
     made = {out / "tables" / name: text for name, text in files(chapters).items()}
     made[out / "index.html"] = page(chapters, chosen.left_out)
     for path in made:

@@ -206,7 +206,7 @@ def test_a_worker_of_one_s_own_that_is_killed(many_epochs):
 def test_workers_that_cannot_live_end_the_command(loader, runs, tmp_path):
     """Killed again and again where they begin, they are not started for ever."""
     deadly = replace(loader, load_images=end_at_once)
-    nobody = Reporter(lambda done: None, lambda run, record: None, lambda loss: None)
+    nobody = Reporter(lambda run: None, lambda run, done: None, lambda run, record: None, lambda loss: None)
     run = runs["PRIOT"]
     with (
         local_workers(1, {}) as workers,

@@ -107,8 +107,8 @@ def told():
 def dispatched(client, loader, tmp_path, told):
     """Prepares runs to be given away."""
 
-    def prepare(runs, epochs=lambda done: None):
-        reporter = Reporter(epochs, lambda run, record: None, told.append)
+    def prepare(runs, epochs=lambda run, done: None):
+        reporter = Reporter(lambda run: None, epochs, lambda run, record: None, told.append)
         workers = Workers(client, {}, "start one", go_on)
         return Dispatch(workers, job_of(runs, loader, "host"), tmp_path / "runs", reporter)
 
@@ -143,7 +143,7 @@ def test_every_run_comes_back_and_a_worker_has_one_at_a_time(dispatched, runs, c
     """More runs than workers: what waits is not on any worker, which could take it along when it dies."""
     few = [replace(run, epochs=0) for run in list(runs.values())[:5]]
     most = []
-    dispatch = dispatched(few, lambda done: most.append(max(map(len, client.processing().values()))))
+    dispatch = dispatched(few, lambda run, done: most.append(max(map(len, client.processing().values()))))
     records = dict(dispatch.perform(few))
     assert {run: unmade(record) for run, record in records.items()} == {run: unmade(undisturbed(run)) for run in few}
     assert max(most) <= 1
@@ -193,7 +193,7 @@ def test_an_interrupted_run_is_given_up_after_its_epoch(dispatched, runs, cluste
     run = replace(runs["PRIOT"], epochs=9)
     gate.epoch = 3
 
-    def interrupt(done):
+    def interrupt(run, done):
         if not gate.reached.is_set():
             assert gate.reached.wait(PATIENCE)
             raise KeyboardInterrupt

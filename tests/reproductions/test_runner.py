@@ -18,14 +18,16 @@ def shown(reproduction):
     return reproduction.console.file.getvalue()
 
 
-def test_a_table_is_made_and_written(small_table, tmp_path):
-    """A line for each run, the table, Markdown and JSON Lines with the same records."""
+def test_a_table_is_made_and_written(small_table, tmp_path, capsys):
+    """A line for each run on standard error, the table, Markdown and JSON Lines with the same records."""
     made = small_table()
     records = made.perform()
     text = shown(made)
     assert len(records) == 6
-    assert "[6/6] " in text
-    assert f"PRIOT, 45 degrees, seed 10: best {records[-1].best:.1f} %" in text
+    told = capsys.readouterr().err
+    assert "[6/6 runs] " in told
+    assert f"PRIOT, 45 degrees, seed 10: best {records[-1].best:.1f} %" in told
+    assert " runs] " not in text
     table_shown, claims_shown = text.split("Claims")
     assert table_shown.count("not run") == 3  # No row went through the board.
     assert claims_shown.count("not run") == 11  # One seed gives no verdict.
@@ -39,13 +41,14 @@ def test_a_table_is_made_and_written(small_table, tmp_path):
 
 
 @pytest.mark.slow
-def test_the_second_time_nothing_is_performed(small_table):
+def test_the_second_time_nothing_is_performed(small_table, capsys):
     """The same records, without data, model or engine."""
     records = small_table().perform()
     nothing = MaterialLoader(open, "", {})
     again = small_table(loader=nothing)
+    capsys.readouterr()
     assert again.perform() == records
-    assert "[1/" not in shown(again)
+    assert "[1/" not in capsys.readouterr().err
 
 
 @pytest.mark.slow
