@@ -28,6 +28,7 @@ from priot_hil.harness.mutation import trial
 from priot_hil.harness.paths import ROOT
 from priot_hil.harness.protocol import MAX_LAYERS, MAX_RUN_EPOCHS, MAX_STAGES
 from priot_hil.harness.selftest.proofs import FUZZ_SECONDS
+from priot_hil.harness.shrink import SECONDS
 from priot_hil.reference import arithmetic
 from priot_hil.reference.loss import next_random
 from priot_hil.reference.reference_engine import ReferenceEngine
@@ -68,12 +69,20 @@ def planted(finder: str) -> int:
     return sum(bug["finder"] == finder for bug in tomllib.loads(text)["bug"])
 
 
+def constant(name: str, file: str) -> int:
+    """A number that a C source gives a name."""
+    (found,) = re.findall(rf"\b{name}(?: =)? (0x[0-9a-f]+|\d+)", read(file))
+    return int(found, 0)
+
+
 def files_in(folder: str) -> int:
     """How many files a folder has."""
     return sum(path.is_file() for path in (ROOT / folder).iterdir())
 
 
 ACCURACY = read_experiment("accuracy")
+CHIP = "harness/emulator/shim/machine.h"
+CDC = "firmware/boards/rp2040/usb_cdc.c"
 LARGEST = 2**31 - 1
 STAGES = signature(class_table.classes).parameters["cases"].default
 
@@ -86,6 +95,10 @@ SENTENCES = [
     ("docs/boards.md", f"no drive after {Patience().drive:g} s"),
     ("docs/coverage.md", f"draws {STAGES:,} single stages, {STAGES // 50} extreme ones and {STAGES // 8} runs"),
     ("docs/devices.md", f"`large_arena` from {LARGE_ARENA_BYTES >> 20} MB on"),
+    ("docs/emulator.md", f"{constant('SRAM_BYTES', CHIP) >> 10} KB SRAM (zero at first)"),
+    ("docs/emulator.md", f"{constant('FLASH_BYTES', CHIP) >> 20} MB flash (0xff at first)"),
+    ("docs/emulator.md", f"by {constant('PAGE_BYTES', CHIP) >> 10} KB page"),
+    ("docs/emulator.md", f"its {constant('UART_FIFO', CHIP)}-byte FIFO"),
     ("docs/fuzzing.md", f"The {WORDS[files_in('tests/firmware/fuzz_finds/commands')]} finds that lie there"),
     ("docs/link.md", f"costs one of {link.TRIES} tries"),
     ("docs/link.md", f"the command's budget, and {link.MARGIN:g} s"),
@@ -110,6 +123,9 @@ SENTENCES = [
     ("docs/semantics.md", f"| positions {LARGEST // 127**3:,} |"),
     ("docs/sensitivity.md", f"{runs_of('sensitivity')} runs; interrupted"),
     ("docs/sensitivity.md", f"{runs_of('sensitivity-vgg11')} runs of some five minutes"),
+    ("docs/usb.md", f"like UART0's, of {constant('RING_BYTES', CDC)} bytes"),
+    ("docs/usb.md", f"or {constant('PATIENCE_FRAMES', CDC)} frames"),
+    ("docs/capsule.md", f"left it; without it {SECONDS:g} |"),
     ("docs/tables.md", f"{len(ACCURACY.seeds)} seeds, {ACCURACY.epochs} epochs; interrupted"),
     ("docs/tables.md", f"{experiment_rows('sensitivity')} rows: what the table"),
     ("docs/tables.md", f"{experiment_rows('sensitivity-vgg11')} rows: how VGG11's"),

@@ -3,6 +3,7 @@
 import ast
 import importlib
 import re
+import tomllib
 from collections.abc import Iterator
 from fnmatch import fnmatch
 from functools import cache
@@ -216,6 +217,13 @@ def test_options_are_some_command_s(page: Path, pytestconfig: pytest.Config) -> 
         option = re.match(r"--[a-z][a-z-]*", span)
         if option and option[0] not in of_tasks:
             pytestconfig.getoption(option[0])  # ValueError where there is none
+
+
+def test_extras_are_there(page: Path) -> None:
+    """Those that a command asks for by `PRIOT_EXTRAS`."""
+    extras = tomllib.loads(read("pyproject.toml"))["project"]["optional-dependencies"]
+    for asked in re.findall(r"PRIOT_EXTRAS=([\w,]+)", read(page)):
+        assert set(asked.split(",")) <= set(extras), f"{name_of(page)}: {asked}"
 
 
 def test_every_page_is_found_from_the_others() -> None:

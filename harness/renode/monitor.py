@@ -22,8 +22,8 @@ PLATFORM: Final = Path(__file__).resolve().parent / "platform"
 # Headless, plain text; it reads commands from its standard input and leaves when that ends, so that no Renode outlives
 # a host that was killed.
 _OPTIONS: Final = ("--console", "--disable-xwt", "--plain", "--hide-log", "--config", "config")
-# Stands between host and Renode. A host that was killed cannot remove the folder; this does, once its end of the pipe is
-# closed. Where Renode ends by itself the host is still there, and reads the last words in the folder.
+# Stands between host and Renode. A host that was killed cannot remove the folder; this does, once the host's end of the
+# pipe is closed. Where Renode ends by itself the host is still there, and reads the last words in the folder.
 _KEEPER: Final = """
 import os, shutil, subprocess, sys
 folder, *command = sys.argv[1:]
