@@ -5,6 +5,7 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 import warnings
@@ -21,6 +22,25 @@ PLATFORM: Final = Path(__file__).resolve().parent / "platform"
 # Headless, plain text; it reads commands from its standard input and leaves when that ends, so that no Renode outlives
 # a host that was killed.
 _OPTIONS: Final = ("--console", "--disable-xwt", "--plain", "--hide-log", "--config", "config")
+# Stands between host and Renode. A host that was killed cannot remove the folder; this does, once the host's end of the
+# pipe is closed. Where Renode ends by itself the host is still there, and reads the last words in the folder.
+_KEEPER: Final = """
+import os, shutil, subprocess, sys
+folder, *command = sys.argv[1:]
+try:
+    status = subprocess.call(command)
+except OSError as error:
+    print(f"{command[0]}: cannot be started ({error.strerror}); install it again.")
+    status = 126
+os.set_blocking(0, False)
+try:
+    while os.read(0, 65536):
+        pass
+    shutil.rmtree(folder, ignore_errors=True)
+except BlockingIOError:
+    pass
+sys.exit(status if status >= 0 else 128 - status)
+"""
 START_SECONDS: Final = 60.0  # .NET or Mono compiles all of it first, on a machine that may be busy
 COMMAND_SECONDS: Final = 20.0
 LEAVE_SECONDS: Final = 5.0
@@ -38,7 +58,8 @@ def missing() -> str | None:
 class Renode:
     """A Renode process with a Monitor.
 
-    Its configuration, history, temporary files and output lie in `folder`, which goes with it.
+    Its configuration, history, temporary files, log and output lie in `folder`, which goes with it, or with this
+    process, should that be killed first.
 
     Raises:
         InputError: There is no `renode`.
@@ -56,22 +77,19 @@ class Renode:
         private = {"TMPDIR": folder.name, "XDG_CONFIG_HOME": folder.name}
         # A file never fills up, as a pipe would that nobody reads while Renode logs.
         self._output = self.folder / "output.txt"
+        self._log = self.folder / "renode.log"
         with self._output.open("wb") as output:
-            try:
-                # A session of its own: Ctrl-C reaches this process only, which then ends Renode in order.
-                process = subprocess.Popen(
-                    [path, *_OPTIONS],
-                    cwd=self.folder,
-                    env=os.environ | private,
-                    stdin=subprocess.PIPE,
-                    bufsize=0,
-                    stdout=output,
-                    stderr=subprocess.STDOUT,
-                    start_new_session=True,
-                )
-            except OSError as error:
-                folder.cleanup()
-                raise LinkLost(f"{path}: cannot be started ({error.strerror}); install it anew.") from error
+            # A session of its own: Ctrl-C reaches this process only, which then ends Renode in order.
+            process = subprocess.Popen(
+                [sys.executable, "-I", "-S", "-c", _KEEPER, folder.name, path, *_OPTIONS],
+                cwd=self.folder,
+                env=os.environ | private,
+                stdin=subprocess.PIPE,
+                bufsize=0,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
         assert process.stdin is not None
         self._process, self._input = process, process.stdin
         self._marks = 0
@@ -79,13 +97,16 @@ class Renode:
         try:
             self.command("", START_SECONDS)
             self._check_version()
+            # In full: a short name would lie in the folder where Renode is installed. A space would end it.
+            log = str(self._log).replace(" ", r"\ ")
+            self.expect(f"logFile @{log} true")
         except BaseException:
             self.close()
             raise
 
     @property
     def pid(self) -> int:
-        """Of the process."""
+        """Of the process that started Renode and ends with it."""
         return self._process.pid
 
     def command(self, text: str, seconds: float | None = None) -> str:
@@ -160,8 +181,7 @@ class Renode:
 
     def _tail(self) -> str:
         """The last lines of what Renode printed and of what it logged."""
-        log = self.folder / "renode.log"
-        logged = log.read_text(errors="replace").splitlines() if log.exists() else []
+        logged = self._log.read_text(errors="replace").splitlines() if self._log.exists() else []
         printed = [line for line in self._lines(0) if line and not line.startswith("done ")]
         lines = printed[-_TAIL_LINES:] + logged[-_TAIL_LINES:]
         return ":\n" + "\n".join(lines) if lines else "."

@@ -112,14 +112,19 @@ class RenodeTransport:
         return self._socket
 
     def _is_asleep(self) -> bool:
-        before, after = (int(self.renode.command("cpu ExecutedInstructions"), 16) for _ in range(2))
-        return before == after > 0
+        """Whether it executes nothing over several quanta; its count may stand still within one."""
+        before = self._executed()
+        time.sleep(_LOOK_SECONDS)
+        return before == self._executed() > 0
+
+    def _executed(self) -> int:
+        return int(self.renode.command("cpu ExecutedInstructions"), 16)
 
     def _await_sleep(self) -> None:
         """Let the firmware boot, on a busy machine too; one that never sleeps is found by whoever waits for it."""
         deadline = time.monotonic() + BOOT_SECONDS
         while not self._is_asleep() and time.monotonic() < deadline:
-            time.sleep(_LOOK_SECONDS)
+            pass
 
     def _check_asleep(self) -> None:
         if not self._is_asleep():

@@ -1,7 +1,6 @@
 """The platform's files: every block that the firmware touches is there, and its stand-in answers as the chip does."""
 
 import re
-from pathlib import Path
 from types import CodeType, SimpleNamespace
 from typing import Any
 
@@ -108,9 +107,17 @@ def test_every_block_that_the_firmware_touches_is_there() -> None:
 
 
 def test_paths_stay_within_the_instance() -> None:
-    """What the files name lies beside them, so that each instance has its own."""
+    """What the files name lies beside them, so that each instance has its own; nothing is written beside them."""
     names = {file.name for file in PLATFORM.iterdir() if file.is_file()}
     assert names == {"image.resc", "registers.py", "rp2040.repl"}
     script = (PLATFORM / "image.resc").read_text()
     assert set(re.findall(r"@(\S+)", script)) == names - {"image.resc"} | {"firmware.elf"}
-    assert {Path(found).name for found in re.findall(r"\$ORIGIN/(\S+)", script)} == {"renode.log"}
+    assert "$ORIGIN" not in script
+    assert "logFile" not in script
+
+
+def test_the_quantum_is_the_one_that_the_page_names() -> None:
+    """In milliseconds there, in seconds here."""
+    (seconds,) = re.findall(r'SetGlobalQuantum "([\d.]+)"', (PLATFORM / "image.resc").read_text())
+    page = (ROOT / "docs" / "renode.md").read_text(encoding="utf-8")
+    assert f"a quantum of {1000 * float(seconds):g} ms are fixed" in page

@@ -1,7 +1,6 @@
 """Renode as a process: found, started, told what to do, ended, whatever it does; with a stand-in for `renode`."""
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -139,6 +138,27 @@ def test_another_version_is_warned_of(start: Start) -> None:
     assert transport.read(soon()) == b"b"
 
 
+def test_a_program_that_is_none_is_told(start: Start, tmp_path: Path) -> None:
+    """Its name and the system's reason are in the message; nothing is left."""
+    (tmp_path / "bin" / "renode").write_bytes(b"no program")
+    with pytest.raises(LinkLost, match=r"status 126:\n.*renode: cannot be started \(Exec format error\); install it"):
+        start()
+    assert not folders(tmp_path)
+
+
+def test_the_log_lies_in_the_folder(start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In that of the instance, whatever its name, and nowhere else; its end is in the error."""
+    place = tmp_path / "a place"
+    place.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(place))
+    transport = start()
+    assert [path.relative_to(tmp_path).parts[0] for path in tmp_path.rglob("renode.log")] == ["a place"]
+    assert (transport.renode.folder / "renode.log").exists()
+    transport.write(b"\xff", soon())
+    with pytest.raises(LinkLost, match="the log's last line"):
+        transport.read(soon())
+
+
 def test_a_crash_at_the_start_gives_its_last_words(start: Start, tmp_path: Path) -> None:
     """Status and output are in the message; nothing is left."""
     with pytest.raises(LinkLost, match=r"renode ended with status 1:(.|\n)*DllNotFoundException: libfoo"):
@@ -230,13 +250,14 @@ def test_a_renode_that_does_not_leave_is_ended(start: Start, tmp_path: Path, mon
 def test_no_renode_outlives_its_host(
     elf: Path, fake: Callable[..., None], blow: signal.Signals | None, close: str
 ) -> None:
-    """After Ctrl-C, after an end without `close`, after the host was killed; only then its folder stays."""
+    """After Ctrl-C, after an end without `close`, after the host was killed; nor does its folder."""
     script = OPEN.format(elf=str(elf), close=close)
     host = subprocess.Popen(
         [sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, process_group=0
     )
     assert host.stdout is not None
-    folder, pid = host.stdout.readline().split()
+    folder, pid = host.stdout.readline().rsplit(maxsplit=1)
+    assert Path(folder).exists()
     assert is_alive(int(pid))
     if blow is None:
         host.communicate("\n")
@@ -244,5 +265,4 @@ def test_no_renode_outlives_its_host(
         os.killpg(host.pid, blow)  # Ctrl-C goes to the whole group of the terminal
         host.communicate()
     assert ends(int(pid))
-    assert Path(folder).exists() == (blow == signal.SIGKILL)
-    shutil.rmtree(folder, ignore_errors=True)
+    assert not Path(folder).exists()
