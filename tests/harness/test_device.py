@@ -13,6 +13,7 @@ from priot_hil.harness.engines import EPOCH_SAMPLES, DeviceEngine
 from priot_hil.harness.errors import KernelStatus
 from priot_hil.harness.protocol import (
     PAYLOAD_LIMIT,
+    STATUS_TEXT,
     CommandCode,
     KernelRequest,
     LayerRecord,
@@ -150,8 +151,8 @@ def test_wrong_lengths_are_refused(device_engine: DeviceEngine, make_run: MakeRu
 @pytest.mark.parametrize(
     ("status", "payload", "expected"),
     [
-        (11, bytes(8), "device refused write: -128, or a number outside its range (bad_value, layer 0, value 0)"),
-        (4, b"\xff" * 8, "device refused write: no model is loaded, or it is not started (not_loaded)"),
+        (11, bytes(8), f"device refused write: {STATUS_TEXT[StatusCode.BAD_VALUE]} (bad_value, layer 0, value 0)"),
+        (4, b"\xff" * 8, f"device refused write: {STATUS_TEXT[StatusCode.NOT_LOADED]} (not_loaded)"),
         (3, b"", "device refused write: the payload is shorter or longer than the command takes (bad_length)"),
         (200, b"\xff" * 4 + b"\7\0\0\0", "device refused write: unknown status (200, value 7)"),
     ],
