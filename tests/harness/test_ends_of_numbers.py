@@ -32,7 +32,25 @@ from priot_hil.harness.protocol import (
 )
 from priot_hil.harness.strategies import Run
 from priot_hil.reference.network import Linear, Network
-from priot_hil.reference.ranges import CLASSES, EXPONENT, GENERATOR, LOGIT_EXPONENT, MU, SHIFT, THETA, VALUE, Range
+from priot_hil.reference.ranges import (
+    CLASSES,
+    COUNT,
+    DEVIATION,
+    EXPONENT,
+    GENERATOR,
+    LOGIT_EXPONENT,
+    MU,
+    PERCENT,
+    RANGES,
+    SCORED_POSITIONS,
+    SEED,
+    SHIFT,
+    SIZE,
+    TERMS,
+    THETA,
+    VALUE,
+    Range,
+)
 from priot_hil.reference.reference_engine import ReferenceEngine
 from priot_hil.reference.run import LossRounding, MethodKind, Shifts, initial_state
 
@@ -193,6 +211,18 @@ NUMBERS: dict[str, Number] = {
     ),
     "pixel": Number(VALUE, ALL, lambda run, v: run._replace(images=np.stack([put_first(i, v) for i in run.images]))),
 }
+
+
+ELSEWHERE = {
+    LOGIT_EXPONENT,  # below
+    *(SIZE, TERMS, SCORED_POSITIONS),  # test_ends_of_networks.py
+    *(PERCENT, DEVIATION, COUNT, SEED),  # tests/reference/test_ranges.py
+}
+
+
+def test_every_range_has_cases() -> None:
+    """One that is added is missing here."""
+    assert {number.range for number in NUMBERS.values()} - {LABEL} == set(RANGES) - ELSEWHERE
 
 
 def ends() -> Iterator[Any]:
