@@ -13,14 +13,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
+from refusals import sentence_of, status_of
 
 from priot_hil.harness.capsule import Capsule, read_capsule, write_capsule
 from priot_hil.harness.capsule_archive import load_arrays, save_arrays
-from priot_hil.harness.capsule_kernel import KernelCapsule
-from priot_hil.harness.cases import read_case, write_case
-from priot_hil.harness.description import describe_kernel, describe_run
+from priot_hil.harness.description import describe_run
 from priot_hil.harness.engines import DeviceEngine
-from priot_hil.harness.errors import KernelStatus
 from priot_hil.harness.example import EXAMPLE, example_run
 from priot_hil.harness.failures import expect_equal
 from priot_hil.harness.protocol import (
@@ -33,11 +31,26 @@ from priot_hil.harness.protocol import (
     WriteRequest,
 )
 from priot_hil.harness.strategies import Run
-from priot_hil.reference.engine import KernelCase
-from priot_hil.reference.errors import InputError
-from priot_hil.reference.kernel import run_kernel
-from priot_hil.reference.network import Layer, Linear, Network, Relu
-from priot_hil.reference.ranges import CLASSES, EXPONENT, GENERATOR, LOGIT_EXPONENT, MU, SHIFT, THETA, VALUE, Range
+from priot_hil.reference.network import Linear, Network
+from priot_hil.reference.ranges import (
+    CLASSES,
+    COUNT,
+    DEVIATION,
+    EXPONENT,
+    GENERATOR,
+    LOGIT_EXPONENT,
+    MU,
+    PERCENT,
+    RANGES,
+    SCORED_POSITIONS,
+    SEED,
+    SHIFT,
+    SIZE,
+    TERMS,
+    THETA,
+    VALUE,
+    Range,
+)
 from priot_hil.reference.reference_engine import ReferenceEngine
 from priot_hil.reference.run import LossRounding, MethodKind, Shifts, initial_state
 
@@ -200,6 +213,18 @@ NUMBERS: dict[str, Number] = {
 }
 
 
+ELSEWHERE = {
+    LOGIT_EXPONENT,  # below
+    *(SIZE, TERMS, SCORED_POSITIONS),  # test_ends_of_networks.py
+    *(PERCENT, DEVIATION, COUNT, SEED),  # tests/reference/test_ranges.py
+}
+
+
+def test_every_range_has_cases() -> None:
+    """One that is added is missing here."""
+    assert {number.range for number in NUMBERS.values()} - {LABEL} == set(RANGES) - ELSEWHERE
+
+
 def ends() -> Iterator[Any]:
     """Each number of each method at both ends."""
     for name, number in NUMBERS.items():
@@ -242,13 +267,6 @@ def test_an_end_is_kept(tmp_path: Path, name: str, kind: MethodKind, value: int)
     assert first.read_bytes() == second.read_bytes()
 
 
-def refusal_of(function: Callable[..., object], *arguments: object) -> str:
-    """The sentence with which something is refused."""
-    with pytest.raises(InputError) as caught:
-        function(*arguments)
-    return str(caught.value)
-
-
 def learn(engine: ReferenceEngine | DeviceEngine, run: Run) -> None:
     """Load a run and take its first step."""
     engine.load(run.model, run.method, run.state)
@@ -263,15 +281,15 @@ def test_one_beyond_is_refused(
     """With the range in the sentence, which is the same from the reference, from a device and from a capsule."""
     number = NUMBERS[name]
     if name == "classes":  # a network is refused as soon as it is made
-        assert f"{number.range}, got {value};" in refusal_of(number.set, base(name, kind), value)
+        assert f"{number.range}, got {value};" in sentence_of(number.set, base(name, kind), value)
         return
     run = number.set(base(name, kind), value)
-    said = refusal_of(learn, ReferenceEngine(), run)
+    said = sentence_of(learn, ReferenceEngine(), run)
     assert str(number.range) in said
     assert f"got {value};" in said or "got -128 at" in said
-    assert refusal_of(learn, device_engine, run) == said
+    assert sentence_of(learn, device_engine, run) == said
     path = tmp_path / "case.npz"
-    assert str(number.range) in refusal_of(write_capsule, path, capsule_of(run))
+    assert str(number.range) in sentence_of(write_capsule, path, capsule_of(run))
     assert not path.exists()
 
 
@@ -286,7 +304,7 @@ def test_one_beyond_in_a_file_is_refused(tmp_path: Path, name: str, kind: Method
     meta = json.loads(str(arrays["meta"]))
     store(meta, value)
     save_arrays(path, {**arrays, "meta": np.array(json.dumps(meta))})
-    assert f"{NUMBERS[name].range}, got {value};" in refusal_of(read_capsule, path)
+    assert f"{NUMBERS[name].range}, got {value};" in sentence_of(read_capsule, path)
 
 
 def descriptions_beyond() -> Iterator[Any]:
@@ -313,42 +331,11 @@ def test_one_beyond_that_is_sent_is_refused(
     assert device_engine.state_crc() == before
 
 
-CODES: dict[str, tuple[Range, Callable[[bytes, int], bytes]]] = {
-    "mode": (Range(0, 1), lambda data, v: head(data, mode=v)),
-    "method": (Range(1, 4), lambda data, v: head(data, method=v)),
-    "rounding": (Range(1, 2), lambda data, v: head(data, rounding=v)),
-    "dynamic": (Range(0, 1), lambda data, v: head(data, dynamic=v)),
-    "type of a layer": (Range(1, 5), lambda data, v: layer(data, 1, type=v)),
-}
-
-
-@pytest.mark.parametrize("name", CODES)
-def test_codes_that_are_sent(device_engine: DeviceEngine, name: str) -> None:
-    """Of modes, methods, roundings and layers there are no others."""
-    legal, send = CODES[name]
-    run = example_run(MethodKind.PRIOT)
-    description = describe_run(run.model, run.method, run.state, 16)
-    if name == "mode":  # a stage would be legal in any
-        description = describe_kernel(STAGE)
-        device_engine.device.command(CommandCode.LOAD, description)
-    for code in {legal.low - 1, legal.high + 1, 255} - {-1}:
-        assert status_of(device_engine, CommandCode.LOAD, send(description, code)) == StatusCode.BAD_MODEL, code
-
-
 @pytest.mark.parametrize("rounding", LossRounding)
 def test_roundings(device_engine: DeviceEngine, rounding: LossRounding) -> None:
     """Both are taken."""
     run = example_run(MethodKind.PRIOT)
     expect_equal(capsule_of(run._replace(method=replace(run.method, loss_rounding=rounding))), device_engine)
-
-
-def status_of(engine: DeviceEngine, command: CommandCode, payload: bytes) -> int:
-    """How a command ends."""
-    try:
-        engine.device.command(command, payload)
-    except KernelStatus as refused:
-        return refused.status
-    return StatusCode.OK
 
 
 @pytest.mark.parametrize("kind", ALL)
@@ -395,51 +382,3 @@ def test_exponents_of_logits(device_engine: DeviceEngine, exponents: range) -> N
         assert first + last + image + shifts == exponent
         model = replace(run.model, weight_exponents={FIRST: first, LAST: last}, input_exponent=image)
         expect_equal(capsule_of(run._replace(model=model)), device_engine)
-
-
-ONES = np.ones((2, 3), np.int8)
-STAGE = KernelCase(
-    layer=Linear(3, 2),
-    behind=(Relu(),),
-    input_shape=(3,),
-    kind=MethodKind.PRIOT,
-    theta=0,
-    weights=ONES * np.int8(99),
-    scores=np.array([[-127, -126, -1], [0, 126, 127]], np.int8),
-    scored=None,
-    image=np.array([127, -127, 5], np.int8),
-    error=np.array([127, -127], np.int8),
-    shifts=Shifts(9, 9, 9),
-)
-OF_A_STAGE: dict[str, tuple[Range, Callable[[int], KernelCase]]] = {
-    "forward shift": (SHIFT, lambda v: replace(STAGE, shifts=Shifts(v, 9, 9))),
-    "backward shift": (SHIFT, lambda v: replace(STAGE, shifts=Shifts(9, v, 9))),
-    "gradient shift": (SHIFT, lambda v: replace(STAGE, shifts=Shifts(9, 9, v))),
-    "mu": (MU, lambda v: replace(STAGE, mu=v, shifts=None)),
-    "theta": (THETA, lambda v: replace(STAGE, theta=v)),
-}
-
-
-@pytest.mark.parametrize("behind", [(Linear(2, 2),), (Relu(), Linear(2, 2))], ids=["next", "later"])
-def test_a_stage_has_one_layer_with_weights(device_engine: DeviceEngine, behind: tuple[Layer, ...]) -> None:
-    """Said by the reference and by the firmware."""
-    case = replace(STAGE, behind=behind)
-    assert "none with weights" in refusal_of(run_kernel, case)
-    assert status_of(device_engine, CommandCode.LOAD, describe_kernel(case)) == StatusCode.BAD_MODEL
-
-
-@pytest.mark.parametrize("name", OF_A_STAGE)
-def test_numbers_of_a_stage(device_engine: DeviceEngine, tmp_path: Path, name: str) -> None:
-    """The same of a single stage, whose numbers a kernel capsule holds."""
-    legal, case_with = OF_A_STAGE[name]
-    path = tmp_path / "case.npz"
-    for value in (legal.low, legal.high):
-        capsule = KernelCapsule(case_with(value))
-        expect_equal(capsule, device_engine)
-        write_case(path, capsule)
-        assert read_case(path) is not None
-    for value in (legal.low - 1, legal.high + 1):
-        said = refusal_of(run_kernel, case_with(value))
-        assert f"{legal}, got {value};" in said
-        assert refusal_of(device_engine.run_kernel, case_with(value)) == said
-        assert refusal_of(write_case, path, KernelCapsule(case_with(value))) == said

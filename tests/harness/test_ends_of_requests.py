@@ -6,18 +6,19 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from refusals import answer_of, status_of
 
 from priot_hil.harness.description import describe_run, pack_dataset
 from priot_hil.harness.detached import progress, start_run
 from priot_hil.harness.device import LibraryDevice, LinkDevice
 from priot_hil.harness.engines import DeviceEngine
-from priot_hil.harness.errors import KernelStatus
 from priot_hil.harness.example import example_run
 from priot_hil.harness.limits import PAYLOAD, PLACE, RUN_EPOCHS, SAMPLES, TAG
 from priot_hil.harness.protocol import (
     DATASET_MAGIC,
     CommandCode,
     DatasetRecord,
+    ModelRecord,
     PartRecord,
     ReadRequest,
     RunRequest,
@@ -40,14 +41,6 @@ OK, BAD_RANGE, BAD_VALUE, NO_DATASET = (
 )
 pytestmark = pytest.mark.usefixtures("flash")
 only_host = pytest.mark.parametrize("device_engine", ["host"], indirect=True)
-
-
-def ask(engine: DeviceEngine, command: CommandCode, payload: bytes = b"") -> tuple[int, bytes]:
-    """Status and answer of a request."""
-    try:
-        return OK, engine.device.command(command, payload, 60.0)
-    except KernelStatus as refused:
-        return refused.status, b""
 
 
 def load_wide(engine: DeviceEngine, epoch: int = 0) -> None:
@@ -80,11 +73,11 @@ def load_wide(engine: DeviceEngine, epoch: int = 0) -> None:
 def test_parts_of_a_tensor(device_engine: DeviceEngine, offset: int, length: int, expected: StatusCode) -> None:
     """Up to its last byte, and no more than a frame holds; a part behind the end may be empty, and no further off."""
     load_wide(device_engine)
-    status, answer = ask(device_engine, CommandCode.READ, ReadRequest(TensorCode.IMAGE, 0, offset, length).pack())
+    status, answer = answer_of(device_engine, CommandCode.READ, ReadRequest(TensorCode.IMAGE, 0, offset, length).pack())
     assert (status, len(answer)) == (expected, length if expected == OK else 0)
     if length <= 8:
         request = WriteRequest(TensorCode.IMAGE, 0, offset).pack() + bytes(length)
-        assert ask(device_engine, CommandCode.WRITE, request)[0] == expected
+        assert status_of(device_engine, CommandCode.WRITE, request) == expected
 
 
 @pytest.mark.parametrize(("extra", "expected"), [(0, OK), (1, BAD_RANGE)])
@@ -93,7 +86,7 @@ def test_answers_of_a_batch(device_engine: DeviceEngine, extra: int, expected: S
     load_wide(device_engine)
     reads = [ReadRequest(TensorCode.IMAGE, 0, 0, length).pack() for length in (PAYLOAD.high - 100, 100 + extra)]
     batch = b"".join(PartRecord(CommandCode.READ, 0, len(read)).pack() + read for read in reads)
-    status, answer = ask(device_engine, CommandCode.BATCH, batch)
+    status, answer = answer_of(device_engine, CommandCode.BATCH, batch)
     assert (status, len(answer)) == (expected, PAYLOAD.high if expected == OK else 0)
 
 
@@ -107,13 +100,13 @@ def test_samples_of_an_epoch(device_engine: DeviceEngine, epoch: int) -> None:
     device.command(CommandCode.LOAD, describe_run(run.model, run.method, run.state, epoch))
     device.command(CommandCode.START)
     device.command(CommandCode.DATASET, b"", 30.0)
-    assert ask(device_engine, CommandCode.TRAIN_EPOCH, TrainEpochRequest(epoch).pack())[0] == OK
-    assert ask(device_engine, CommandCode.TRAIN_EPOCH, TrainEpochRequest(epoch + 1).pack())[0] == BAD_VALUE
+    assert status_of(device_engine, CommandCode.TRAIN_EPOCH, TrainEpochRequest(epoch).pack()) == OK
+    assert status_of(device_engine, CommandCode.TRAIN_EPOCH, TrainEpochRequest(epoch + 1).pack()) == BAD_VALUE
     if epoch:
         for place, expected in ((len(run.images) - 1, OK), (len(run.images), BAD_VALUE)):
             request = WriteRequest(TensorCode.ORDER, 0, 2 * (epoch - 1)).pack() + place.to_bytes(2, "little")
             device.command(CommandCode.WRITE, request)
-            assert ask(device_engine, CommandCode.TRAIN_EPOCH, TrainEpochRequest(epoch).pack())[0] == expected
+            assert status_of(device_engine, CommandCode.TRAIN_EPOCH, TrainEpochRequest(epoch).pack()) == expected
 
 
 @pytest.mark.parametrize("epoch", [0, 0xFFFF])
@@ -121,8 +114,10 @@ def test_room_for_an_order(device_engine: DeviceEngine, epoch: int) -> None:
     """From none to all that 16 bits count; the tensor has just that many places."""
     load_wide(device_engine, epoch)
     end = 2 * epoch
-    assert ask(device_engine, CommandCode.WRITE, WriteRequest(TensorCode.ORDER, 0, end).pack())[0] == OK
-    assert ask(device_engine, CommandCode.WRITE, WriteRequest(TensorCode.ORDER, 0, end).pack() + b"\0")[0] == BAD_RANGE
+    assert status_of(device_engine, CommandCode.WRITE, WriteRequest(TensorCode.ORDER, 0, end).pack()) == OK
+    assert (
+        status_of(device_engine, CommandCode.WRITE, WriteRequest(TensorCode.ORDER, 0, end).pack() + b"\0") == BAD_RANGE
+    )
 
 
 def ready(engine: DatasetEngine, samples: int) -> None:
@@ -152,9 +147,11 @@ def test_no_samples(device_engine: DeviceEngine, train: int, test: int) -> None:
 def test_places_that_an_order_names(device_engine: DeviceEngine) -> None:
     """The last that 16 bits count is trained on; the next one, which they cannot, is refused with the bound."""
     reference = ReferenceEngine()
+    counts = []
     for engine in (device_engine, reference):
         ready(engine, PLACE.high + 2)
-        engine.train_epoch(np.array([PLACE.high, 0, PLACE.high - 1]))
+        counts.append(engine.train_epoch(np.array([PLACE.high, 0, PLACE.high - 1])).correct)
+    assert counts[0] == counts[1]
     assert device_engine.state_crc() == reference.state_crc()
     with pytest.raises(InputError, match=rf"{PLACE}, got {PLACE.high + 1};"):
         device_engine.train_epoch(np.array([PLACE.high + 1]))
@@ -188,7 +185,7 @@ def test_samples_of_a_transfer_set(device_engine: DeviceEngine, name: str) -> No
     ready(device_engine, 1)
     for data, expected in zip(SEALED[name](), (OK, NO_DATASET), strict=True):
         device_engine.device.put_dataset(data)
-        assert ask(device_engine, CommandCode.DATASET)[0] == expected
+        assert status_of(device_engine, CommandCode.DATASET) == expected
 
 
 @only_host
@@ -199,11 +196,11 @@ def test_room_for_a_transfer_set(device_engine: DeviceEngine, orders: tuple[list
     data = packed(3, *orders)
     for count in (len(data) - 1, DatasetRecord.size() - 1, 0):
         device_engine.device.put_dataset(data[:count])
-        assert ask(device_engine, CommandCode.DATASET)[0] == NO_DATASET
+        assert status_of(device_engine, CommandCode.DATASET) == NO_DATASET
     device_engine.device.put_dataset(data)
-    assert ask(device_engine, CommandCode.DATASET)[0] == OK
+    assert status_of(device_engine, CommandCode.DATASET) == OK
     device_engine.device.put_dataset(sealed(0, 0, 0))
-    assert ask(device_engine, CommandCode.DATASET)[0] == OK
+    assert status_of(device_engine, CommandCode.DATASET) == OK
 
 
 @pytest.mark.parametrize("device_engine", ["process", "board"], indirect=True)
@@ -222,10 +219,10 @@ def test_epochs_of_a_detached_run(device_engine: DeviceEngine) -> None:
             device.link.listen(0.001)
         assert (now.tag, len(now.results), now.is_complete) == (tag, epochs + 1, True)
     for epochs, tag, expected in ((RUN_EPOCHS.high + 1, 1, BAD_VALUE), (1, 0, BAD_VALUE), (0xFFFF, 1, BAD_VALUE)):
-        assert ask(device_engine, CommandCode.RUN, RunRequest(epochs, tag).pack())[0] == expected
+        assert status_of(device_engine, CommandCode.RUN, RunRequest(epochs, tag).pack()) == expected
     device_engine.load_data(*one, *one, orders[:2])
     for epochs, expected in ((3, BAD_VALUE), (2, OK)):
-        assert ask(device_engine, CommandCode.RUN, RunRequest(epochs, 1).pack())[0] == expected
+        assert status_of(device_engine, CommandCode.RUN, RunRequest(epochs, 1).pack()) == expected
     while progress(device).is_running:
         device.link.listen(0.001)
 
@@ -238,7 +235,7 @@ def test_the_longest_request(device_engine: DeviceEngine) -> None:
     write = WriteRequest(TensorCode.IMAGE, 0, 0).pack()
     for extra, expected in ((0, OK), (1, StatusCode.BAD_LENGTH)):
         request = write + bytes(PAYLOAD.high - len(write) + extra)
-        assert ask(device_engine, CommandCode.WRITE, request)[0] == expected
+        assert status_of(device_engine, CommandCode.WRITE, request) == expected
 
 
 def test_scored_edges_of_a_layer(device_engine: DeviceEngine) -> None:
@@ -249,8 +246,32 @@ def test_scored_edges_of_a_layer(device_engine: DeviceEngine) -> None:
         description = describe_run(run.model, run.method, replace(run.state, scored=scored), 0)
         edges = run.model.weights[4].size
         last = description[:-4] + (int(fill) * edges + extra).to_bytes(4, "little")
-        assert ask(device_engine, CommandCode.LOAD, last)[0] == expected
+        assert status_of(device_engine, CommandCode.LOAD, last) == expected
     niti = example_run(MethodKind.NITI_STATIC)
     description = describe_run(niti.model, niti.method, niti.state, 0)
     for edges, expected in ((0, OK), (1, StatusCode.BAD_MODEL)):
-        assert ask(device_engine, CommandCode.LOAD, description[:-4] + edges.to_bytes(4, "little"))[0] == expected
+        assert status_of(device_engine, CommandCode.LOAD, description[:-4] + edges.to_bytes(4, "little")) == expected
+
+
+def test_the_length_of_a_description(device_engine: DeviceEngine) -> None:
+    """A head alone, with or without layers announced; a byte less; each layer's record whole."""
+    run = example_run(MethodKind.PRIOT)
+    whole = describe_run(run.model, run.method, run.state, 0)
+    head, none = whole[: ModelRecord.size()], ModelRecord.unpack(whole)._replace(layers=0).pack()
+    for request, expected in (
+        (whole, OK),
+        (whole[:-1], StatusCode.BAD_LENGTH),
+        (whole + b"\0", StatusCode.BAD_LENGTH),
+        (head, StatusCode.BAD_LENGTH),
+        (none, StatusCode.BAD_MODEL),
+        (none[:-1], StatusCode.BAD_LENGTH),
+        (none + b"\0", StatusCode.BAD_LENGTH),
+        (b"", StatusCode.BAD_LENGTH),
+    ):
+        assert status_of(device_engine, CommandCode.LOAD, request) == expected, request
+
+
+def test_the_name_of_a_device(device_engine: DeviceEngine) -> None:
+    """Filled up with zeros, and nothing that lies behind it in memory."""
+    names = [name.ljust(16, b"\0") for name in (b"host", b"rp2040")]
+    assert device_engine.device.hello.name in names
