@@ -4,7 +4,6 @@ A device is asked twice: through the engine, whose host looks first, and with th
 """
 
 import contextlib
-import json
 import struct
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -16,7 +15,7 @@ import pytest
 from refusals import sentence_of, status_of
 
 from priot_hil.harness.capsule import Capsule, read_capsule, write_capsule
-from priot_hil.harness.capsule_archive import load_arrays, save_arrays
+from priot_hil.harness.capsule_archive import load, save
 from priot_hil.harness.description import describe_run
 from priot_hil.harness.engines import DeviceEngine
 from priot_hil.harness.example import EXAMPLE, example_run
@@ -300,10 +299,9 @@ def test_one_beyond_in_a_file_is_refused(tmp_path: Path, name: str, kind: Method
     assert store is not None
     path = tmp_path / "case.npz"
     write_capsule(path, capsule_of(base(name, kind)))
-    arrays = load_arrays(path)
-    meta = json.loads(str(arrays["meta"]))
+    meta, arrays = load(path)
     store(meta, value)
-    save_arrays(path, {**arrays, "meta": np.array(json.dumps(meta))})
+    save(path, meta, arrays)
     assert f"{NUMBERS[name].range}, got {value};" in sentence_of(read_capsule, path)
 
 
