@@ -26,7 +26,7 @@ from priot_hil.harness.flashing import Patience
 from priot_hil.harness.fuzz import campaign as fuzzing
 from priot_hil.harness.mutation import trial
 from priot_hil.harness.paths import ROOT
-from priot_hil.harness.protocol import MAX_LAYERS, MAX_RUN_EPOCHS, MAX_STAGES
+from priot_hil.harness.protocol import MAX_RUN_EPOCHS
 from priot_hil.harness.selftest.proofs import FUZZ_SECONDS
 from priot_hil.harness.shrink import SECONDS
 from priot_hil.reference import arithmetic
@@ -114,7 +114,6 @@ SENTENCES = [
     ("docs/scale.md", f"the same run, {WORDS[dask.config.get('distributed.scheduler.allowed-failures') + 1]} in all"),
     ("docs/selftest.md", f"{WORDS[planted('suite')]} bugs that ports of a training step really have"),
     ("docs/selftest.md", f"within {WORDS[FUZZ_SECONDS // 60]} minutes"),
-    ("docs/semantics.md", f"{MAX_LAYERS} layers, {MAX_STAGES} with weights"),
     ("docs/semantics.md", f"first min({CALIBRATION_SAMPLES}, N) samples"),
     ("docs/semantics.md", f"`clip(rint(normal(0, {SCORE_DEVIATION})))`"),
     ("docs/semantics.md", f"fan_in {LARGEST // 127**2:,} |"),

@@ -8,11 +8,12 @@ from collections.abc import Iterator
 from fnmatch import fnmatch
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 from invoke import Collection
 from invoke.loader import FilesystemLoader
-from invoke.parser import Parser
+from invoke.parser import ParserContext
 from pages import (
     PAGES,
     README,
@@ -30,6 +31,7 @@ from pages import (
 from priot_hil.harness.devices import parse_devices
 from priot_hil.harness.firmware import PRESETS
 from priot_hil.harness.fuzz.campaign import TARGETS
+from priot_hil.harness.options import Place
 from priot_hil.harness.paths import ROOT
 from priot_hil.reproductions.any_table import ALL, COST
 from priot_hil.reproductions.experiment import tables
@@ -136,10 +138,10 @@ def test_names_are_those_of_the_code(page: Path) -> None:
 
 
 @cache
-def parser() -> Parser:
-    """What `invoke` takes: every task with its options."""
+def tasks() -> dict[str, ParserContext]:
+    """What `invoke` takes: every task by its name, with its options."""
     module, _ = FilesystemLoader(start=str(ROOT)).load("tasks")
-    return Parser(contexts=Collection.from_module(module).to_contexts())
+    return {str(context.name): context for context in Collection.from_module(module).to_contexts()}
 
 
 # What an option's value has to be one of, for whichever task has the option.
@@ -154,23 +156,35 @@ CHOICES = {
 
 
 def test_tasks_and_their_options_are_there(page: Path) -> None:
-    """Every `invoke` that a page shows is understood, and names tables, presets and files that there are."""
+    """Every `invoke` that a page shows is one that there is, and names tables, presets and files that there are."""
     for words_of in commands(read(page), "invoke"):
+        shown = f"{name_of(page)}: {words_of}"
         if words_of[0].startswith("--"):
             continue
-        task, *options = words_of
-        assert task in parser().contexts, f"{name_of(page)}: {words_of}"
-        if not options:
-            continue  # may be a task that takes none, or one spoken of, without those that it needs
-        (context,) = parser().parse_argv(words_of)
-        for option, argument in context.args.items():
-            value = argument.value
-            if argument.got_value and option in CHOICES:
-                assert value in CHOICES[option], f"{name_of(page)}: {words_of}"
-            if argument.got_value and option == "device" and not value.isupper():
-                parse_devices(value)
-            if isinstance(value, str) and value.startswith(("docs/", "tests/")):
-                assert value in sources(), f"{name_of(page)}: {words_of}"
+        task, *words = words_of
+        assert task in tasks(), shown
+        rest = iter(words)
+        for word in rest:
+            flag, _, value = word.partition("=")
+            assert flag in tasks()[task].flags, shown
+            option = tasks()[task].flags[flag]
+            if option.takes_value:
+                value = value or next(rest)
+                check_value(str(option.name), option, value, shown)
+
+
+def check_value(name: str, option: Any, value: str, shown: str) -> None:
+    """See that a value is legal; of one that stands for any, in capitals or with <...>, nothing is known."""
+    if value.isupper() or "<" in value:
+        return
+    if name in CHOICES:
+        assert value in CHOICES[name], shown
+    if name == "device":
+        parse_devices(value)
+    if not isinstance(option.declared.kind, Place):
+        option.declared.kind.read(name, value)
+    elif value.startswith(("docs/", "tests/")):
+        assert value in sources(), shown
 
 
 def test_pytest_s_options_and_paths_are_there(page: Path, pytestconfig: pytest.Config) -> None:
@@ -212,7 +226,7 @@ def selects(file: str, expression: str) -> bool:
 
 def test_options_are_some_command_s(page: Path, pytestconfig: pytest.Config) -> None:
     """An option that stands by itself is one of a task, or of pytest."""
-    of_tasks = {flag for context in parser().contexts.values() for flag in context.flags}
+    of_tasks = {flag for context in tasks().values() for flag in context.flags}
     for span in code_spans(read(page)):
         option = re.match(r"--[a-z][a-z-]*", span)
         if option and option[0] not in of_tasks:

@@ -54,7 +54,7 @@ def a_kept_training(path, monkeypatch):
     integer_training._keep(path, "a key", 5000, State(VALUES, 77))
 
     def read(file):
-        found = integer_training._read_kept(file, "a key", NETWORK)
+        found = integer_training._read_kept(file, "a key", NETWORK, print)
         return found and (found[0], listed(found[1].values), found[1].rng)
 
     return read
