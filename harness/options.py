@@ -115,7 +115,7 @@ class Text(Kind):
     def read(self, what: str, text: str) -> Any:
         """See `Kind`."""
         if not text.strip() or not text.isprintable() or len(text) > LONGEST:
-            do = "give one, on one line, or leave the option out"
+            do = "give one on one line, or leave it out"
             raise InputError.about(what, expected=self.legal, got=shown(text), do=do)
         return text
 

@@ -24,11 +24,7 @@ def markdown(table: Table, name: str) -> str:
 
 
 def svg(table: Table) -> bytes:
-    """Its training curves, or a study's heat maps.
-
-    Raises:
-        InputError: matplotlib is missing.
-    """
+    """Its training curves, or a study's heat maps."""
     return plot.svg(table) if table.experiment.study is None else picture.svg(table)
 
 

@@ -69,7 +69,8 @@ def nothing_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[
 def status_of_checkout() -> list[tuple[str, int]]:
     """What a task could overwrite: files of the checkout's own folder and of its results."""
     folders = (ROOT, ROOT / "docs" / "results")
-    return sorted((str(path), path.stat().st_mtime_ns) for folder in folders for path in folder.iterdir())
+    files = [path for folder in folders for path in folder.iterdir() if path.is_file()]  # folders others may write into
+    return sorted((str(path), path.stat().st_mtime_ns) for path in files)
 
 
 def run(*arguments: str) -> None:
@@ -326,3 +327,41 @@ def test_a_missing_extra(
     assert missing in said
     assert "PRIOT_EXTRAS=" in said
     assert "./run invoke" in said
+
+
+DEFAULTS = {
+    "reproduce": "results/accuracy/accuracy.jsonl",
+    "reproduce --quick": "results/accuracy/accuracy-quick.md",
+    "reproduce --table cost": "results/cost/cost.json",
+    "reproduce --table cost --quick": "results/cost/cost-quick.md",
+    "report": "results/report/index.html",
+    "bench": "results/bench.json",
+    "bench --only steps_per_second": "results/bench-steps_per_second.json",
+    "chaos": "results/chaos-process.json",
+    "chaos --device emulator": "results/chaos-emulator.json",
+    "coverage": "results/coverage.md",
+    "coverage --profile thorough": "results/coverage-thorough.md",
+    "coverage --classes": "results/classes.md",
+    "selftest": "results/selftest-host.md",
+    "selftest --device emulator --only accumulator": "results/selftest-emulator-part.md",
+    "pretrain --way niti": "results/pretrain/",
+    "mutate": "results/mutation/",
+    "bisect --device emulator": "failures/",
+    "run-epochs --device process": "results/run-epochs/",
+}
+
+
+@pytest.mark.parametrize("line", DEFAULTS)
+def test_default_outputs_are_tried_too(line: str, refusal: Refusal, tmp_path: Path) -> None:
+    """They lie under results/ and failures/, which git ignores; where something else is there, nothing is begun."""
+    place = tmp_path / DEFAULTS[line]
+    blocked = [place.parts[len(tmp_path.parts)]]
+    assert f"/{blocked[0]}/" in (ROOT / ".gitignore").read_text().splitlines()
+    (tmp_path / blocked[0]).write_text("a letter\n")
+    refusal(*line.split())
+    (tmp_path / blocked[0]).unlink()
+    if not DEFAULTS[line].endswith("/"):
+        place.parent.mkdir(parents=True)
+        place.write_text("a letter\n")
+        assert place.name in refusal(*line.split())
+        assert place.read_text() == "a letter\n"

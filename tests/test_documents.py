@@ -62,7 +62,8 @@ NAME = re.compile(r"[A-Za-z_]\w{2,}(?:\.\w+)*(?:\(\))?")
 SHA256 = re.compile(r"[0-9a-f]{64}")
 # What commands write, what a format and a device of the system are called, and other programs' names.
 ELSEWHERE = re.compile(
-    r"(failures|sessions|results|build|DIR|/dev)/.*|\./run|(priot-capsule)?/\d|NAME-published\.md|index\.html|tables/|cost\.json"
+    r"(failures|sessions|results|build|DIR|/dev)/.*|\./run|(priot-capsule)?/\d|tables/|index\.html|cost\.json"
+    r"|NAME-(published\.md|earlier-1\.jsonl)|selftest-host\.md|bench-vgg11_step\.json"
 )
 OTHER_PROGRAMS = {"ser2net", "uucp"}
 

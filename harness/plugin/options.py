@@ -13,7 +13,7 @@ from priot_hil.harness.capabilities import NAMES
 from priot_hil.harness.device_kinds import DeviceOptions
 from priot_hil.harness.devices import known_names, parse_devices
 from priot_hil.harness.failures import FOLDER
-from priot_hil.harness.options import BAUD, BITS_PER_SECOND, Number, Place
+from priot_hil.harness.options import BAUD, BITS_PER_SECOND, Number, Place, Text
 from priot_hil.harness.output_kinds import MATRIX
 from priot_hil.harness.outputs import check_file, check_folder
 from priot_hil.harness.quarantine import Quarantine
@@ -81,7 +81,7 @@ def check_options(config: pytest.Config) -> None:
         InputError: It is not so.
     """
     _check_form(config.invocation_params.args)
-    parse_devices(config.getoption("--device"))
+    parse_devices(Text("devices with commas").read("--device", config.getoption("--device")))
     BITS_PER_SECOND.read("--baud", config.getoption("--baud"))
     SHRINK.read("--shrink", config.getoption("--shrink"))
     if profile := config.getoption("--hypothesis-profile", None):

@@ -13,9 +13,6 @@ def accuracy_sections(table: Table, name: str) -> list[Section]:
     Args:
         table: What was run.
         name: Its file, as a command names it.
-
-    Raises:
-        InputError: matplotlib is missing.
     """
     told = [*report.missing(table), *report.legend(table)]
     sections = [Section("accuracy", "Accuracy", (accuracies(table), *map(Prose, told)))]

@@ -113,7 +113,7 @@ def read_chapter(path: Path, key: str) -> Chapter:
     """What a file has to say.
 
     Raises:
-        InputError: It is damaged, or matplotlib is missing.
+        InputError: It is damaged.
     """
     name = called(path)
     if format_of(path) == COST:

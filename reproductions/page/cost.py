@@ -20,11 +20,7 @@ WORDS = ("", "layer", "phase", "dynamic NITI", "bytes")  # headings of columns t
 
 
 def cost_sections(record: CostRecord) -> list[Section]:
-    """The sections of a table of costs.
-
-    Raises:
-        InputError: matplotlib is missing.
-    """
+    """The sections of a table of costs."""
     layers = [f"layers-{epoch.epoch}" for epoch in record.rows[0].epochs]
     keys = ["steps", "phases", "scales", "memory", *layers, "inference", "program"]
     first, *others = [grid(key, *told) for key, told in zip(keys, report.tables(record), strict=True)]

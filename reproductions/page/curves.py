@@ -10,11 +10,7 @@ Points = list[tuple[int, Spread]]
 
 
 def curve_pictures(table: Table) -> tuple[Part, ...]:
-    """The first quantity, which is the accuracy, and on demand all others.
-
-    Raises:
-        InputError: matplotlib is missing.
-    """
+    """The first quantity, which is the accuracy, and on demand all others."""
     first, *others = [pictures_of(table, curve) for curve in CURVES]
     titles = [f"{curve.name} ({curve.unit})".capitalize() for curve in CURVES[1:]]
     each = enumerate(zip(titles, others, strict=True), start=2)

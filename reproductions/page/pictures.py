@@ -59,9 +59,6 @@ def lines(curves: Sequence[Sequence[tuple[int, Spread]]], *, limits: tuple[float
 
     Returns:
         The `<svg>` element.
-
-    Raises:
-        InputError: matplotlib is missing.
     """
 
     def draw(axes: Any) -> None:
@@ -93,9 +90,6 @@ def bars(labels: Sequence[str], parts: Mapping[int, Sequence[float]], *, unit: s
 
     Returns:
         The `<svg>` element.
-
-    Raises:
-        InputError: matplotlib is missing.
     """
 
     def draw(axes: Any) -> None:

@@ -19,7 +19,7 @@ def svg(table: Table) -> bytes:
     """The heat maps: a column for each angle, one map below the other.
 
     Raises:
-        InputError: matplotlib is missing, or the table is no study.
+        InputError: The table is no study.
     """
     study, angles = study_of(table), len(table.experiment.angles)
     parts = [*accuracy_maps(table, study), *gain_maps(table, study), *collapse_maps(table, study)]

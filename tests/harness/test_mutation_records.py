@@ -130,6 +130,25 @@ def test_each_device_has_its_section_and_the_records_give_the_page_again(tmp_pat
     assert page.index("## On host") < page.index("## On emulator")
 
 
+def test_records_that_took_hours_are_not_replaced_by_fewer(tmp_path: Path) -> None:
+    """A smaller campaign into the same folder: the earlier records are kept beside it; a larger one replaces them."""
+    said: list[str] = []
+    write_report(tmp_path, "host", RECORDS[:3], argue, 10, said.append)
+    write_report(tmp_path, "emulator", RECORDS[:1], argue, 10, said.append)
+    write_report(tmp_path, "host", RECORDS, argue, 10, said.append)
+    assert said == []
+    before = (tmp_path / "mutation.json").read_bytes()
+    write_report(tmp_path, "host", RECORDS[:2], argue, 10, said.append)
+    aside = tmp_path / "mutation-earlier-1.json"
+    assert aside.read_bytes() == before
+    why = "has records of mutants on host that this campaign has not"
+    assert said == [f"{tmp_path / 'mutation.json'} {why}; it is kept as {aside}."]
+    assert {name: len(kept) for name, (_, kept) in read_campaigns(tmp_path / "mutation.json").items()} == {
+        "host": 2,
+        "emulator": 1,
+    }
+
+
 @pytest.mark.parametrize("content", ["", "[]", '{"host": {"of": 1}}', '{"host": {"of": 1, "records": [{}]}}'])
 def test_other_files_are_no_records(tmp_path: Path, content: str) -> None:
     """A sentence, and the file is left alone."""

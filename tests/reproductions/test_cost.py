@@ -14,6 +14,7 @@ from priot_hil.harness.devices import open_emulated, open_engine
 from priot_hil.harness.emulator import Change
 from priot_hil.harness.engines import EPOCH_SAMPLES
 from priot_hil.harness.firmware import build
+from priot_hil.harness.paths import ROOT
 from priot_hil.harness.protocol import CommandCode, LoadResponse
 from priot_hil.harness.transports.emulator import EmulatorTransport
 from priot_hil.reference.errors import InputError
@@ -30,6 +31,7 @@ from priot_hil.reproductions.performance import EnginesDiffer
 from serial_boards import PtyBoard
 
 LAYERS = (0, 3, 7, 9)
+COSTS = read_record(ROOT / "docs" / "results" / "cost.json")
 AMOUNT = Amount(epochs=(1, 3), steps=2, scale_steps=2)
 FORWARD, ERROR, GRADIENT, UPDATE, LOSS = 1, 2, 3, 4, 5
 
@@ -306,6 +308,35 @@ def test_a_table_is_made_kept_and_the_same_again(bed, tmp_path, monkeypatch):
     assert len(measured) == 1
     assert f"{damaged} is damaged" in again.console.file.getvalue().replace("\n", "")
     assert (tmp_path / "two" / "cost.json").read_bytes() == written
+
+
+def test_which_costs_are_others(tmp_path):
+    """Another build, amount or device; what cannot be read is another's too."""
+    path = tmp_path / "cost.json"
+    path.write_text(COSTS.content())
+    assert not make.is_other(path, COSTS)
+    assert not make.is_other(path, replace(COSTS, made={}))
+    assert make.is_other(path, replace(COSTS, device="/dev/ttyACM0"))
+    for name in COSTS.description:
+        assert make.is_other(path, replace(COSTS, description=COSTS.description | {name: "another"}))
+    path.write_text("{")
+    assert make.is_other(path, COSTS)
+
+
+@pytest.mark.slow
+def test_costs_of_another_build_are_kept(bed, tmp_path, monkeypatch):
+    """What was measured before stays beside what is measured now; the same costs are replaced."""
+    monkeypatch.setattr(make, "measure_row", lambda bed, row, *_: replace(COSTS.rows[0], row=row))
+    monkeypatch.setattr(make, "measure_scales", lambda *_: COSTS.scales)
+    console = Console(file=io.StringIO(), width=500)
+    path = tmp_path / "cost.json"
+    for amount in (AMOUNT, AMOUNT, replace(AMOUNT, steps=4)):
+        make.CostTable(bed, amount, build("rp2040"), None, tmp_path, "cost", console).perform()
+        if amount is AMOUNT:
+            first = path.read_bytes()
+            assert not (tmp_path / "cost-earlier-1.json").exists()
+    assert (tmp_path / "cost-earlier-1.json").read_bytes() == first != path.read_bytes()
+    assert f"it is kept as {tmp_path / 'cost-earlier-1.json'}." in console.file.getvalue()
 
 
 def test_an_interrupted_table_says_how_to_go_on(bed, tmp_path, monkeypatch):

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from priot_hil.harness.paths import ROOT
 from priot_hil.reference.errors import InputError
 from priot_hil.reproductions.chain import linked
 from priot_hil.reproductions.plan import plan
@@ -115,3 +116,56 @@ def test_the_last_hash_is_the_table_s(table):
     other = replace(record, epochs=(replace(record.epochs[0], test_correct=5), *record.epochs[1:]))
     one, two = (linked(each.entries())[-1] for each in (table, replace(table, records={**table.records, cell: other})))
     assert one.sha256 != two.sha256
+
+
+REPORTS = ("coverage.md", "classes.md", "selftest.md", "mutation.json", "bench-vgg11.json", "bench.json", "cost.json")
+CALLED = {
+    "coverage.md": ["coverage-thorough.md"],
+    "selftest.md": ["selftest-host.md"],
+    "bench-vgg11.json": ["bench-vgg11_step.json"],
+}
+
+
+@pytest.mark.parametrize("name", REPORTS)
+def test_reports_are_taken_over(name, root, tmp_path):
+    """As they are, under the name that the documents link to, and each with its page; nothing else is written."""
+    source = ROOT / "docs" / "results" / name
+    for called in [name, *CALLED.get(name, [])]:
+        path = tmp_path / "results" / called
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(source.read_bytes())
+        said = []
+        publish(None, [path], root, said.append)
+        folder = root / "docs" / "results"
+        page = {"mutation.json": ["mutation.md"], "cost.json": ["cost.md"]}.get(name, [])
+        assert said == [
+            f"Written: {each}" for each in (*(f"docs/results/{each}" for each in (name, *page)), "README.md")
+        ]
+        for each in (name, *page):
+            assert (folder / each).read_bytes() == (ROOT / "docs" / "results" / each).read_bytes()
+            (folder / each).unlink()
+        assert [path.name for path in folder.iterdir()] == ["old.jsonl"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("coverage.md", "# Notes\n"),
+        ("notes.md", "# Coverage of the kernels and the engine\n"),
+        ("mutation.json", '{"host": {"of": 3, "records": [1]}}'),
+        ("bench.json", "[]"),
+        ("cost.json", '{"format": "priot-cost/9"}'),
+        ("bench.json", b"\xff\xfe"),
+        ("chaos-process.json", '{"campaign": {}, "total": {}, "chunks": {}}'),
+    ],
+)
+def test_what_is_no_report_is_refused(name, content, root, tmp_path):
+    """With a sentence, and nothing is written, not even of those that are reports."""
+    path, good = tmp_path / name, tmp_path / "classes.md"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    good.write_text("# Classes of generated cases\n")
+    before = (root / "README.md").read_bytes()
+    with pytest.raises(InputError, match=name):
+        publish(None, [good, path], root)
+    assert [path.name for path in (root / "docs" / "results").iterdir()] == ["old.jsonl"]
+    assert (root / "README.md").read_bytes() == before

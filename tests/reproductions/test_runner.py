@@ -1,5 +1,7 @@
 """A whole table in the small, in worker processes: made, made again, gone on with, refused."""
 
+from dataclasses import replace
+
 import pytest
 
 from priot_hil.harness.archive import pack, unpack
@@ -9,8 +11,10 @@ from priot_hil.reference.errors import InputError
 from priot_hil.reproductions.chain import read_lines
 from priot_hil.reproductions.experiment import tables
 from priot_hil.reproductions.material import MaterialLoader
-from priot_hil.reproductions.runner import reproduce
-from priot_hil.reproductions.table import read_table
+from priot_hil.reproductions.probe import Counts
+from priot_hil.reproductions.records import EpochRecord, RunRecord
+from priot_hil.reproductions.runner import has_others, reproduce
+from priot_hil.reproductions.table import Table, read_table
 
 
 def shown(reproduction):
@@ -91,6 +95,54 @@ def test_a_damaged_kept_run_is_named(small_table, tmp_path, damage):
         made.perform()
     assert path.read_bytes() == before
     assert [file.name for file in (tmp_path / "out").rglob("*")] == ["runs", path.name]
+
+
+def records_of(runs):
+    """A record for each run, as if it had been performed."""
+    counts = Counts(*[(1, 1)] * 6)
+    epoch = EpochRecord(0, 4, None, 0, None, None, counts)
+    return {run.key: RunRecord(run.key, run.description(), {}, (), None, 1, counts, (epoch,)) for run in runs}
+
+
+def test_a_table_of_other_code_is_kept(small_table, tmp_path):
+    """Its runs took hours, and nothing else can show them; one with the same runs, or fewer, is replaced."""
+    made = small_table()
+    path = tmp_path / "out" / "accuracy-reference.jsonl"
+    made.report(records_of(made.runs[:2]))
+    made.report(records_of(made.runs))
+    first = path.read_bytes()
+    assert [each.name for each in path.parent.glob("*.jsonl")] == [path.name]
+    other = replace(small_table(), runs=[replace(run, code="other code") for run in made.runs])
+    for count in (1, 2):  # as it goes on after Ctrl-C
+        other.report(records_of(other.runs[:count]))
+        assert len(read_table(path).records) == count
+    aside = path.with_name("accuracy-reference-earlier-1.jsonl")
+    assert aside.read_bytes() == first
+    assert f"{path} holds other runs, as of other code; it is kept as {aside}." in shown(other)
+    assert sorted(each.name for each in path.parent.glob("*.jsonl")) == sorted([aside.name, path.name])
+
+
+@pytest.mark.parametrize("content", ["damaged", '{"sha256": "", "body": 1}', ""])
+def test_records_that_cannot_be_read_are_not_replaced(small_table, tmp_path, content):
+    """They may be of another version."""
+    made = small_table()
+    path = tmp_path / "table.jsonl"
+    assert not has_others(path, Table(made.experiment, "host", {}))
+    path.write_text(content)
+    assert has_others(path, Table(made.experiment, "host", {}))
+
+
+@pytest.mark.parametrize("name", ["accuracy-quick.jsonl", "accuracy-quick.md", "accuracy-quick-published.md"])
+def test_another_file_where_a_result_would_be_is_refused(tmp_path, name):
+    """Before the data is looked for."""
+    (tmp_path / name).write_text("a letter\n")
+    published = tmp_path / "published.toml"
+    published.write_text(
+        'format = "priot-published/1"\nsource = "a paper"\nmeasure = "best"\n[accuracies.PRIOT]\n30 = 90.0\n'
+    )
+    with pytest.raises(InputError, match=f"{name}: expected a new name for .*, got a file that is none"):
+        reproduce("accuracy", quick=True, out=tmp_path, published=published)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([name, "published.toml"])
 
 
 def test_unknown_tables_and_devices_are_refused(tmp_path):
