@@ -126,6 +126,8 @@ def test_a_run_can_be_stopped(device_engine: DeviceEngine, make_run: MakeRun, wa
     """Its results stay until the next load; the device is free again."""
     run = make_run(MethodKind.NITI_STATIC)
     device = at_work(device_engine, run)
+    device.link.hello()  # of a new host, which may look before it stops the run
+    assert progress(device).is_running
     stop_run(device)
     stopped = progress(device)
     assert (stopped.tag, stopped.is_running, stopped.is_complete) == (TAG, False, False)
