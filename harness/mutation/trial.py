@@ -23,7 +23,7 @@ from priot_hil.harness.plugin.selection import id_of
 DEVICE = "device"  # what a test's name says in place of a device's path, which would not be the same elsewhere
 EQUIVALENCE = ("tests/equivalence",)
 QUICK = tuple(f"tests/equivalence/test_{name}.py" for name in ("short", "kernels"))
-ENDS = ("ends_of_networks", "ends_of_stages", "ends_of_requests", "ends_of_numbers")
+ENDS = ("ends_of_networks", "ends_of_stages", "ends_of_requests", "ends_of_transfer_sets", "ends_of_numbers")
 DEVICE_FILES = ("device", "device_load", "device_data", *ENDS, "descriptions", "detached")
 DEVICE_TESTS = tuple(f"tests/harness/test_{name}.py" for name in DEVICE_FILES)
 FIXTURES = ("engine", "device_engine", "fresh_engine")

@@ -15,7 +15,9 @@ from priot_hil.harness.engines import DeviceEngine
 from priot_hil.harness.errors import KernelStatus
 from priot_hil.harness.protocol import (
     MAX_RUN_EPOCHS,
+    PAYLOAD_LIMIT,
     CommandCode,
+    HelloResponse,
     OperationCode,
     ResetRequest,
     RunRequest,
@@ -126,6 +128,9 @@ def test_a_run_can_be_stopped(device_engine: DeviceEngine, make_run: MakeRun, wa
     """Its results stay until the next load; the device is free again."""
     run = make_run(MethodKind.NITI_STATIC)
     device = at_work(device_engine, run)
+    # A new host may look before it stops the run.
+    assert HelloResponse.unpack(device.link.hello()).payload_limit == PAYLOAD_LIMIT
+    assert progress(device).is_running
     stop_run(device)
     stopped = progress(device)
     assert (stopped.tag, stopped.is_running, stopped.is_complete) == (TAG, False, False)

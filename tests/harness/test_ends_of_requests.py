@@ -1,44 +1,39 @@
-"""Both ends of what a request may ask, and of what a transfer set may hold: the last is taken, the next is refused."""
+"""Both ends of what a request may ask: the last is taken, the next is refused."""
 
-import zlib
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from refusals import answer_of, status_of
 
-from priot_hil.harness.description import describe_run, pack_dataset
-from priot_hil.harness.detached import progress, start_run
-from priot_hil.harness.device import LibraryDevice, LinkDevice
+from priot_hil.harness.description import describe_kernel, describe_run
+from priot_hil.harness.device import LibraryDevice
 from priot_hil.harness.engines import DeviceEngine
+from priot_hil.harness.errors import KernelStatus
 from priot_hil.harness.example import example_run
-from priot_hil.harness.limits import PAYLOAD, PLACE, RUN_EPOCHS, SAMPLES, TAG
+from priot_hil.harness.limits import PAYLOAD
 from priot_hil.harness.protocol import (
-    DATASET_MAGIC,
     CommandCode,
-    DatasetRecord,
+    EraseRequest,
+    KernelRequest,
     ModelRecord,
+    OperationCode,
     PartRecord,
     ReadRequest,
+    ResetRequest,
     RunRequest,
     StatusCode,
+    StoreRequest,
     TensorCode,
     TrainEpochRequest,
+    TrainStepRequest,
     WriteRequest,
 )
-from priot_hil.reference.engine import DatasetEngine
-from priot_hil.reference.errors import InputError
+from priot_hil.reference.engine import KernelCase
 from priot_hil.reference.network import Linear, Network
-from priot_hil.reference.reference_engine import ReferenceEngine
 from priot_hil.reference.run import Method, MethodKind, Model, State
 
-OK, BAD_RANGE, BAD_VALUE, NO_DATASET = (
-    StatusCode.OK,
-    StatusCode.BAD_RANGE,
-    StatusCode.BAD_VALUE,
-    StatusCode.NO_DATASET,
-)
+OK, BAD_RANGE, BAD_VALUE = StatusCode.OK, StatusCode.BAD_RANGE, StatusCode.BAD_VALUE
 pytestmark = pytest.mark.usefixtures("flash")
 only_host = pytest.mark.parametrize("device_engine", ["host"], indirect=True)
 
@@ -90,23 +85,35 @@ def test_answers_of_a_batch(device_engine: DeviceEngine, extra: int, expected: S
     assert (status, len(answer)) == (expected, PAYLOAD.high if expected == OK else 0)
 
 
-@pytest.mark.parametrize("device_engine", ["host", "board"], indirect=True)
-@pytest.mark.parametrize("epoch", [0, 3])
-def test_samples_of_an_epoch(device_engine: DeviceEngine, epoch: int) -> None:
-    """As many as the description left room for, each out of the training set."""
-    run = example_run(MethodKind.PRIOT)
-    device = device_engine.device
-    device.put_dataset(pack_dataset(run.images, run.labels, run.images[:1], run.labels[:1]))
-    device.command(CommandCode.LOAD, describe_run(run.model, run.method, run.state, epoch))
-    device.command(CommandCode.START)
-    device.command(CommandCode.DATASET, b"", 30.0)
-    assert status_of(device_engine, CommandCode.TRAIN_EPOCH, TrainEpochRequest(epoch).pack()) == OK
-    assert status_of(device_engine, CommandCode.TRAIN_EPOCH, TrainEpochRequest(epoch + 1).pack()) == BAD_VALUE
-    if epoch:
-        for place, expected in ((len(run.images) - 1, OK), (len(run.images), BAD_VALUE)):
-            request = WriteRequest(TensorCode.ORDER, 0, 2 * (epoch - 1)).pack() + place.to_bytes(2, "little")
-            device.command(CommandCode.WRITE, request)
-            assert status_of(device_engine, CommandCode.TRAIN_EPOCH, TrainEpochRequest(epoch).pack()) == expected
+@pytest.mark.parametrize(("read", "expected"), [(PAYLOAD.high - 1, OK), (PAYLOAD.high, BAD_RANGE)])
+def test_a_kernels_answer_in_a_batch(device_engine: DeviceEngine, read: int, expected: StatusCode) -> None:
+    """Its byte is counted as well."""
+    row = np.ones((1, 1100), np.int8)
+    case = KernelCase(
+        Linear(1100, 1), (), (1100,), MethodKind.NITI_STATIC, None, row, None, None, row[0], row[:, 0], None
+    )
+    device_engine.device.command(CommandCode.LOAD, describe_kernel(case))
+    device_engine.device.command(CommandCode.START)
+    parts = (
+        (CommandCode.READ, ReadRequest(TensorCode.IMAGE, 0, 0, read).pack()),
+        (CommandCode.KERNEL, KernelRequest(OperationCode.FORWARD, 0, 0).pack()),
+    )
+    batch = b"".join(PartRecord(command, 0, len(part)).pack() + part for command, part in parts)
+    status, answer = answer_of(device_engine, CommandCode.BATCH, batch)
+    assert (status, len(answer)) == (expected, PAYLOAD.high if expected == OK else 0)
+
+
+@pytest.mark.parametrize("missing", [0, 1, 2])
+@pytest.mark.parametrize("command", [CommandCode.READ, CommandCode.WRITE])
+def test_the_last_part_of_a_batch(device_engine: DeviceEngine, command: CommandCode, missing: int) -> None:
+    """All of it has to be there."""
+    load_wide(device_engine)
+    read, write = ReadRequest(TensorCode.IMAGE, 0, 0, 2), WriteRequest(TensorCode.IMAGE, 0, 0)
+    request = read.pack() if command == CommandCode.READ else write.pack() + b"\1\2\3"
+    batch = PartRecord(command, 0, len(request)).pack() + request[: len(request) - missing]
+    assert status_of(device_engine, CommandCode.BATCH, batch) == (StatusCode.BAD_LENGTH if missing else OK)
+    for count in range(1, PartRecord.size()):
+        assert status_of(device_engine, CommandCode.BATCH, batch[:count]) == StatusCode.BAD_LENGTH
 
 
 @pytest.mark.parametrize("epoch", [0, 0xFFFF])
@@ -118,113 +125,6 @@ def test_room_for_an_order(device_engine: DeviceEngine, epoch: int) -> None:
     assert (
         status_of(device_engine, CommandCode.WRITE, WriteRequest(TensorCode.ORDER, 0, end).pack() + b"\0") == BAD_RANGE
     )
-
-
-def ready(engine: DatasetEngine, samples: int) -> None:
-    """A run on so many images of one pixel."""
-    weights = {0: np.array([[99], [-99]], np.int8)}
-    model = Model(Network((1,), (Linear(1, 2),)), weights, {0: -7})
-    engine.load(model, Method(MethodKind.NITI_DYNAMIC), State({0: weights[0].copy()}, 1))
-    images = (np.arange(samples) % 255 - 127).astype(np.int8).reshape(-1, 1)
-    engine.load_data(images, np.arange(samples) % 2, images[:1], np.zeros(1, np.int64))
-
-
-@pytest.mark.parametrize("device_engine", ["host", "board"], indirect=True)
-@pytest.mark.parametrize(("train", "test"), [(0, 0), (0, 1), (1, 0)])
-def test_no_samples(device_engine: DeviceEngine, train: int, test: int) -> None:
-    """Either set may be empty: there is nothing to train on, or none is right."""
-    run = example_run(MethodKind.NITI_STATIC)
-    for engine in (device_engine, ReferenceEngine()):
-        engine.load(run.model, run.method, run.state)
-        engine.load_data(run.images[:train], run.labels[:train], run.images[:test], run.labels[:test])
-        assert engine.train_epoch(np.zeros(0, np.int64)).steps == 0
-        assert engine.evaluate() in range(test + 1)
-        with pytest.raises(InputError, match=rf"0\.\.{train - 1}, got {train};"):
-            engine.train_epoch(np.array([train]))
-
-
-@only_host
-def test_places_that_an_order_names(device_engine: DeviceEngine) -> None:
-    """The last that 16 bits count is trained on; the next one, which they cannot, is refused with the bound."""
-    reference = ReferenceEngine()
-    counts = []
-    for engine in (device_engine, reference):
-        ready(engine, PLACE.high + 2)
-        counts.append(engine.train_epoch(np.array([PLACE.high, 0, PLACE.high - 1])).correct)
-    assert counts[0] == counts[1]
-    assert device_engine.state_crc() == reference.state_crc()
-    with pytest.raises(InputError, match=rf"{PLACE}, got {PLACE.high + 1};"):
-        device_engine.train_epoch(np.array([PLACE.high + 1]))
-
-
-def packed(samples: int, *orders: list[int]) -> bytes:
-    """A transfer set of so many images of one pixel, and orders."""
-    images, labels = np.zeros((samples, 1), np.int8), np.zeros(samples, np.int64)
-    return pack_dataset(images, labels, images[:0], labels[:0], [np.array(order, np.int64) for order in orders])
-
-
-SEALED: dict[str, Callable[[], tuple[bytes, bytes]]] = {
-    # train, test, epochs: the last that a device counts, and the next
-    "samples": lambda: (sealed(SAMPLES.high, 0, 0), sealed(SAMPLES.high + 1, 0, 0)),
-    "training and test samples": lambda: (sealed(1, SAMPLES.high - 1, 0), sealed(1, SAMPLES.high, 0)),
-    "samples in orders": lambda: (sealed(4095, 0, 4097), sealed(4096, 0, 4096)),
-}
-
-
-def sealed(train: int, test: int, epochs: int) -> bytes:
-    """A transfer set of images of one pixel, all zero, made without a look at its sizes."""
-    body = bytes(3 * (train + test) + 2 * epochs * train)
-    return DatasetRecord(DATASET_MAGIC, 1, train, test, epochs, zlib.crc32(body)).pack() + body
-
-
-@pytest.mark.slow
-@only_host
-@pytest.mark.parametrize("name", SEALED)
-def test_samples_of_a_transfer_set(device_engine: DeviceEngine, name: str) -> None:
-    """As many as 24 bits count, in all and in all orders."""
-    ready(device_engine, 1)
-    for data, expected in zip(SEALED[name](), (OK, NO_DATASET), strict=True):
-        device_engine.device.put_dataset(data)
-        assert status_of(device_engine, CommandCode.DATASET) == expected
-
-
-@only_host
-@pytest.mark.parametrize("orders", [(), ([2, 1, 0],)], ids=["no order", "an order"])
-def test_room_for_a_transfer_set(device_engine: DeviceEngine, orders: tuple[list[int], ...]) -> None:
-    """Flash that ends with the set's last byte, and one that ends before it; or before its head does."""
-    ready(device_engine, 1)
-    data = packed(3, *orders)
-    for count in (len(data) - 1, DatasetRecord.size() - 1, 0):
-        device_engine.device.put_dataset(data[:count])
-        assert status_of(device_engine, CommandCode.DATASET) == NO_DATASET
-    device_engine.device.put_dataset(data)
-    assert status_of(device_engine, CommandCode.DATASET) == OK
-    device_engine.device.put_dataset(sealed(0, 0, 0))
-    assert status_of(device_engine, CommandCode.DATASET) == OK
-
-
-@pytest.mark.parametrize("device_engine", ["process", "board"], indirect=True)
-def test_epochs_of_a_detached_run(device_engine: DeviceEngine) -> None:
-    """From none to as many as an answer reports, under any tag but 0; of the orders, no more than there are."""
-    run = example_run(MethodKind.PRIOT)
-    device_engine.load(run.model, run.method, run.state)
-    one = run.images[:1], run.labels[:1]
-    orders = [np.zeros(1, np.int64)] * (RUN_EPOCHS.high + 1)
-    device_engine.load_data(*one, *one, orders)
-    device = device_engine.device
-    assert isinstance(device, LinkDevice)
-    for epochs, tag in ((RUN_EPOCHS.high, TAG.high), (RUN_EPOCHS.low, TAG.low)):
-        start_run(device, epochs, tag)
-        while (now := progress(device)).is_running:
-            device.link.listen(0.001)
-        assert (now.tag, len(now.results), now.is_complete) == (tag, epochs + 1, True)
-    for epochs, tag, expected in ((RUN_EPOCHS.high + 1, 1, BAD_VALUE), (1, 0, BAD_VALUE), (0xFFFF, 1, BAD_VALUE)):
-        assert status_of(device_engine, CommandCode.RUN, RunRequest(epochs, tag).pack()) == expected
-    device_engine.load_data(*one, *one, orders[:2])
-    for epochs, expected in ((3, BAD_VALUE), (2, OK)):
-        assert status_of(device_engine, CommandCode.RUN, RunRequest(epochs, 1).pack()) == expected
-    while progress(device).is_running:
-        device.link.listen(0.001)
 
 
 @only_host
@@ -275,3 +175,73 @@ def test_the_name_of_a_device(device_engine: DeviceEngine) -> None:
     """Filled up with zeros, and nothing that lies behind it in memory."""
     names = [name.ljust(16, b"\0") for name in (b"host", b"rp2040")]
     assert device_engine.device.hello.name in names
+
+
+@pytest.mark.parametrize("command", [0, max(CommandCode) + 1, 255])
+def test_codes_that_are_no_command(device_engine: DeviceEngine, command: int) -> None:
+    """Beside the table of all commands."""
+    # The engine takes any number; what a command needs of its code is a name for people.
+    status = status_of(device_engine, NoCommand(command))  # type: ignore[arg-type]
+    assert status == StatusCode.UNKNOWN_COMMAND
+
+
+class NoCommand(int):
+    """A code that no command has."""
+
+    name = "no_command"
+
+
+REQUESTS: dict[CommandCode, bytes] = {
+    CommandCode.RESET: ResetRequest(2).pack(),
+    CommandCode.START: b"",
+    CommandCode.WRITE: WriteRequest(TensorCode.IMAGE, 0, 0).pack(),
+    CommandCode.READ: ReadRequest(TensorCode.IMAGE, 0, 0, 0).pack(),
+    CommandCode.TRAIN_STEP: TrainStepRequest(0, 0).pack(),
+    CommandCode.PREDICT: b"",
+    CommandCode.KERNEL: KernelRequest(OperationCode.FORWARD, 0, 0).pack(),
+    CommandCode.STATE: b"",
+    CommandCode.DATASET: b"",
+    CommandCode.TRAIN_EPOCH: TrainEpochRequest(0).pack(),
+    CommandCode.EVALUATE: b"",
+    CommandCode.ERASE: EraseRequest(0, 0).pack(),
+    CommandCode.STORE: StoreRequest(0).pack(),
+    CommandCode.RUN: RunRequest(0, 0).pack(),
+    CommandCode.PROGRESS: b"",
+    CommandCode.STOP: b"",
+}
+
+
+WITH_A_TAIL = (CommandCode.WRITE, CommandCode.STORE)
+
+
+@pytest.mark.parametrize("command", REQUESTS)
+def test_the_length_of_a_request(device_engine: DeviceEngine, command: CommandCode) -> None:
+    """Not a byte less or more than its record, but for bytes that follow."""
+    load_wide(device_engine)
+    request = REQUESTS[command]
+    assert status_of(device_engine, command, request) != StatusCode.BAD_LENGTH
+    if request:
+        assert status_of(device_engine, command, request[:-1]) == StatusCode.BAD_LENGTH
+    has_tail = command in WITH_A_TAIL
+    assert (status_of(device_engine, command, request + b"\0") == StatusCode.BAD_LENGTH) is not has_tail
+
+
+@pytest.mark.parametrize(
+    ("ends", "row"), [((2, 2, 2), None), ((3, 3, 3), 0), ((2, 3, 3), 1), ((2, 2, 3), 2), ((2, 1, 2), 1), ((1, 1, 1), 2)]
+)
+def test_the_row_of_a_scored_edge(device_engine: DeviceEngine, ends: tuple[int, ...], row: int | None) -> None:
+    """Two edges are scored; the first row that ends behind them is named, or the last where some are left over."""
+    ones = np.ones((3, 4), np.int8)
+    scored = np.zeros((3, 4), np.bool_)
+    scored[0, :2] = True
+    case = KernelCase(Linear(4, 3), (), (4,), MethodKind.PRIOT_S, 0, ones, ones, scored, ones[0], ones[:, 0], None)
+    device = device_engine.device
+    device.command(CommandCode.LOAD, describe_kernel(case))
+    columns = np.array([0, 1], "<u2").tobytes()
+    device.command(CommandCode.WRITE, WriteRequest(TensorCode.COLUMNS, 0, 0).pack() + columns)
+    device.command(CommandCode.WRITE, WriteRequest(TensorCode.ROW_ENDS, 0, 0).pack() + np.array(ends, "<u4").tobytes())
+    if row is None:
+        device.command(CommandCode.START)
+        return
+    with pytest.raises(KernelStatus, match=rf"\(bad_value, layer 0, value {row}\)$"):
+        device.command(CommandCode.START)

@@ -70,6 +70,29 @@ def test_numbers_of_a_stage(device_engine: DeviceEngine, tmp_path: Path, name: s
         assert sentence_of(write_case, path, KernelCapsule(case_with(value))) == said
 
 
+@pytest.mark.parametrize("kind", [MethodKind.NITI_DYNAMIC, MethodKind.PRIOT, MethodKind.PRIOT_S])
+@pytest.mark.parametrize("errors", [(64, 65), (65, 64), (1, 2), (0, 1), (-64, -65)], ids=str)
+def test_rows_about_a_power_of_two(device_engine: DeviceEngine, kind: MethodKind, errors: tuple[int, int]) -> None:
+    """A dynamic shift follows the largest of all rows, though only one unit parts it from the next width."""
+    ones = np.ones((2, 1), np.int8)
+    case = replace(
+        STAGE,
+        layer=Linear(1, 2),
+        behind=(),
+        input_shape=(1,),
+        kind=kind,
+        theta=0 if kind.learns_scores else None,
+        weights=ones,
+        scores=ones if kind.learns_scores else None,
+        scored=ones.astype(np.bool_) if kind is MethodKind.PRIOT_S else None,
+        image=ones[0],
+        error=np.array(errors, np.int8),
+        shifts=None,
+        mu=0,
+    )
+    expect_equal(KernelCapsule(case), device_engine)
+
+
 CODES: dict[str, tuple[Range, Callable[[bytes, int], bytes]]] = {
     "mode": (Range(0, 1), lambda data, v: ModelRecord.unpack(data)._replace(mode=v).pack() + data[HEAD:]),
     "method": (Range(1, 4), lambda data, v: ModelRecord.unpack(data)._replace(method=v).pack() + data[HEAD:]),
