@@ -148,6 +148,9 @@ def parse_experiment(table: str, sources: Mapping[str, str]) -> Experiment:
         except tomllib.TOMLDecodeError as error:
             raise InputError(str(error)) from error
         name = f"{content.pop('base', '')}.toml"
+    if left:
+        expected = f"{table}.toml and those that it builds on"
+        raise InputError.about("files", expected=expected, got=", ".join(map(repr, sources)), do=DO)
     return replace(_experiment(table, content), sources=tuple(sources.items()))
 
 

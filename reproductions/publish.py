@@ -59,8 +59,12 @@ def check_publishable(table: Table, path: Path) -> None:
 
 
 def published_tables(folder: Path) -> list[Path]:
-    """The files of a folder that hold tables of this form."""
-    return [path for path in sorted(folder.glob("*.jsonl")) if _is_table(path)]
+    """The files of a folder that hold tables of this form.
+
+    Raises:
+        InputError: One is damaged.
+    """
+    return [path for path in sorted(folder.glob("*.jsonl")) if read_lines(path)[0].entry.body.get("format") == FORMAT]
 
 
 def picture_name(table: Table) -> str:
@@ -79,10 +83,3 @@ def with_table(text: str, table: Table, name: str) -> str:
     lines = "\n".join(report.table_lines(table))
     pattern = f"{re.escape(begin)}\n.*?{re.escape(END)}"
     return re.sub(pattern, lambda _: f"{begin}\n\n{lines}\n\n{END}", text, flags=re.DOTALL)
-
-
-def _is_table(path: Path) -> bool:
-    try:
-        return read_lines(path)[0].entry.body.get("format") == FORMAT
-    except InputError:
-        return False
