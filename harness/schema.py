@@ -7,14 +7,14 @@ numbers, a text is no number, and a key that is missing, unknown or there twice 
 import codecs
 import json
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from reprlib import Repr
 from typing import Annotated, Any, TypeVar
 
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_config
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic_core import from_json
 
 from priot_hil.reference.errors import InputError
@@ -30,9 +30,7 @@ Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 Index = Annotated[str, Field(pattern="^(0|[1-9][0-9]{0,8})$")]  # a key of JSON that counts from 0
 Hexadecimal = Annotated[str, Field(pattern="^([0-9a-f]{2})+$")]
 
-strict = with_config(ConfigDict(extra="forbid", strict=True, allow_inf_nan=False))
-"""Decorates the outermost dataclass of a schema; those within it are read alike."""
-
+STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 _short = Repr()
 _short.maxstring = _short.maxother = _short.maxlong = 60
 
@@ -153,7 +151,7 @@ def checked(kind: type[T], content: object, place: Place) -> T:
     """Hold parsed JSON against a schema.
 
     Args:
-        kind: The schema; a dataclass is decorated with `strict`.
+        kind: The schema: a dataclass, or a container of such.
         content: What was parsed.
         place: Where it comes from.
 
@@ -164,10 +162,10 @@ def checked(kind: type[T], content: object, place: Place) -> T:
         InputError: It is not legal; names the field.
     """
     try:
-        return _adapter(kind).validate_json(json.dumps(content), strict=True)
+        return _adapter(kind).validate_json(json.dumps([content]))[0]
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-    field = path_of(first["loc"])
+    field = path_of(first["loc"][1:])
     if first["type"] == "missing":
         raise place.refusal(field, expected="a value", got="nothing")
     if first["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
@@ -187,15 +185,42 @@ def expect_format(content: object, expected: str, place: Place) -> None:
         raise place.refusal("format", expected=expected, got="nothing" if found is None else shown(found))
 
 
+def expect_as_written(content: object, written: object, place: Place) -> None:
+    """Refuse a file that would be written otherwise: where something is left out, or a number is no plain number.
+
+    Args:
+        content: What was parsed.
+        written: What is written of the objects that it was read as, parsed.
+        place: Where it comes from.
+
+    Raises:
+        InputError: The two differ.
+    """
+    if (path := _difference(content, written)) is not None:
+        raise place.refusal(path_of(path), expected="what would be written there", got="something else, or nothing")
+
+
 def path_of(parts: tuple[int | str, ...]) -> str:
     """A path within JSON, such as ``epochs[3].counts.moved``."""
     steps = (f".{part}" if str(part).isidentifier() else f"[{shown(part)}]" for part in parts if part != "[key]")
     return "".join(steps).removeprefix(".")
 
 
+def _difference(one: object, other: object) -> tuple[int | str, ...] | None:
+    """The path to the first value that differs; None where all is equal."""
+    if isinstance(one, dict) and isinstance(other, dict) and one.keys() == other.keys():
+        pairs: Iterable[tuple[int | str, object, object]] = ((key, value, other[key]) for key, value in one.items())
+    elif isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
+        pairs = ((i, *both) for i, both in enumerate(zip(one, other, strict=True)))
+    else:
+        return None if one == other else ()
+    below = ((step, _difference(mine, theirs)) for step, mine, theirs in pairs)
+    return next(((step, *path) for step, path in below if path is not None), None)
+
+
 @cache
-def _adapter(kind: type[T]) -> TypeAdapter[T]:
-    return TypeAdapter(kind)
+def _adapter(kind: type[T]) -> TypeAdapter[tuple[T]]:
+    return TypeAdapter(tuple[kind], config=STRICT)  # type: ignore[valid-type]  # dataclasses within are read likewise
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from priot_hil.harness.files import write_aside
-from priot_hil.harness.schema import Place, Sha256, checked, lines_of, parse_json, strict
+from priot_hil.harness.schema import Place, Sha256, checked, lines_of, parse_json
 
 from .files import sha256
 
@@ -125,7 +125,6 @@ def read_chain(path: Path) -> list[Entry]:
     return [line.entry for line in lines]
 
 
-@strict
 @dataclass(frozen=True)
 class _Form:
     """A line."""
@@ -135,7 +134,6 @@ class _Form:
     beside: dict[str, Any]
 
 
-@strict
 @dataclass(frozen=True)
 class _Body:
     """What is said in every body."""

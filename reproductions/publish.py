@@ -9,7 +9,7 @@ from priot_hil.harness.paths import ROOT
 from priot_hil.reference.errors import InputError
 
 from . import report, reports
-from .chain import read_lines
+from .page.chapters import format_of
 from .table import FORMAT, Table, read_table
 
 BEGIN, END = "<!-- made from docs/results/{}, see docs/tables.md -->", "<!-- end -->"
@@ -62,9 +62,9 @@ def published_tables(folder: Path) -> list[Path]:
     """The files of a folder that hold tables of this form.
 
     Raises:
-        InputError: One is damaged.
+        InputError: One does not even say what it holds.
     """
-    return [path for path in sorted(folder.glob("*.jsonl")) if read_lines(path)[0].entry.body.get("format") == FORMAT]
+    return [path for path in sorted(folder.glob("*.jsonl")) if format_of(path) == FORMAT]
 
 
 def picture_name(table: Table) -> str:

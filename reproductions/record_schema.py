@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import Field
 
-from priot_hil.harness.schema import Count, Crc32, Index, Place, Positive, Seconds, Sha256, Text, checked, shown, strict
+from priot_hil.harness.schema import Count, Crc32, Index, Place, Positive, Seconds, Sha256, Text, checked, shown
 from priot_hil.reference.kinds import LossRounding, MethodKind, Selection
 from priot_hil.reference.network import Network
 from priot_hil.reference.run import Method, Model, State
@@ -55,7 +55,6 @@ class EpochRecord:
         return vars(self) | {"counts": self.counts.to_json()}
 
 
-@strict
 @dataclass(frozen=True)
 class Description:
     """The form of `Run.description`."""
@@ -113,7 +112,6 @@ class Data:
     cifar10_sha256: Arrays | None = None
 
 
-@strict
 @dataclass(frozen=True)
 class Results:
     """The form of what a record says beside the description of its run.
@@ -137,7 +135,6 @@ class Results:
     epochs: tuple[EpochRecord, ...]
 
 
-@strict
 @dataclass(frozen=True)
 class Beside:
     """The form of what stands beside a record: when it was finished, how long it took, and on what machine."""

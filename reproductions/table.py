@@ -7,7 +7,7 @@ from typing import Annotated, NamedTuple
 
 from pydantic import Field
 
-from priot_hil.harness.schema import Count, Place, Text, checked, expect_format, shown, strict
+from priot_hil.harness.schema import Count, Place, Text, checked, expect_format, shown
 from priot_hil.reference.errors import InputError
 
 from .chain import DO, Entry, read_chain, write_chain
@@ -87,7 +87,6 @@ class Table:
         return write_chain(path, self.entries())
 
 
-@strict
 @dataclass(frozen=True)
 class Head:
     """The form of a file's first line.

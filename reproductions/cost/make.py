@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from functools import cached_property, partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -17,6 +17,8 @@ from priot_hil.harness.devices import open_engine
 from priot_hil.harness.engines import DeviceEngine
 from priot_hil.harness.files import write_aside
 from priot_hil.harness.firmware import BoardFirmware, build
+from priot_hil.harness.schema import Place, read_json
+from priot_hil.reference.errors import InputError
 
 from ..checkpoint import committed_models, sums_by_pretraining
 from ..files import sha256
@@ -28,7 +30,7 @@ from ..runner import RESULTS, check_device, default_console, file_name
 from . import report
 from .bed import Bed, make_bed, open_cycle_counter
 from .memory import program
-from .records import CostRecord, rows_from_json, scales_from_json
+from .records import CostRecord, Costs, costs_from_json
 from .rows import RowCost, measure_row
 from .scales import ScalesCost, measure_scales
 from .setting import TABLE, Amount, read_setting
@@ -41,9 +43,6 @@ CODE = (
     "harness/emulator/shim/*.[ch]",
     *(f"reproductions/cost/{name}.py" for name in ("bed", "memory", "phases", "rows", "scales")),
 )
-
-Costs = TypeVar("Costs", tuple[RowCost, ...], tuple[ScalesCost, ...])
-
 
 def reproduce(
     table: str = TABLE,
@@ -125,7 +124,7 @@ class CostTable:
                 rows, *counted = [
                     sum((self._row(row.name, name, done) for row in setting.rows), start=()) for name in counters
                 ]
-                scales = self._kept("scales", partial(self._scales, done), scales_from_json)
+                scales = self._kept("scales", partial(self._scales, done), tuple[ScalesCost, ...])
         except KeyboardInterrupt:
             self.console.print("Interrupted; finished rows are kept. Give the same command again to go on from there.")
             raise
@@ -134,7 +133,7 @@ class CostTable:
             title=setting.title,
             description=self.description,
             layers={i: str(self.bed.network.layers[i]) for i in self.bed.network.weighted},
-            methods={row.name: row.kind.value for row in setting.rows},
+            methods={row.name: row.kind for row in setting.rows},
             rows=rows,
             scales=scales,
             programs=tuple(program(name, image, DebugInfo(image.debug)) for name, image in images.items()),
@@ -179,7 +178,7 @@ class CostTable:
     def _row(self, row: str, device: str, done: Callable[[], None]) -> tuple[RowCost, ...]:
         described = self.bed.runs[row].description()
         what = [device, *(described[name] for name in ("row", "method", "theta", "percent", "selection"))]
-        return self._kept(json.dumps(what), partial(self._measure_row, row, device, done), rows_from_json)
+        return self._kept(json.dumps(what), partial(self._measure_row, row, device, done), tuple[RowCost, ...])
 
     def _measure_row(self, row: str, device: str, done: Callable[[], None]) -> tuple[RowCost]:
         # A fresh device each, so that no count depends on what was measured before.
@@ -202,14 +201,15 @@ class CostTable:
             counter.engine.close()
             host.close()
 
-    def _kept(self, what: str, measure: Callable[[], Costs], from_json: Callable[[Any], Costs]) -> Costs:
+    def _kept(self, what: str, measure: Callable[[], Costs], kind: type[Costs]) -> Costs:
         """What was measured before, or is measured now and kept for the next time."""
         key = sha256(json.dumps([self.description, what], sort_keys=True).encode())[:16]
         path = self.out / "kept" / f"{key}.json"
         if path.exists():
+            place = Place(f"{path}", "what was measured", "leave it: it is measured again")
             try:
-                return from_json(json.loads(path.read_text(encoding="utf-8")))
-            except (ValueError, KeyError, TypeError, AttributeError):
+                return costs_from_json(kind, read_json(path, place), place)
+            except InputError:
                 self.console.print(f"{path} is damaged and measured anew", markup=False, highlight=False)
         measured = measure()
         write_aside(path, json.dumps([asdict(cost) for cost in measured]))
