@@ -7,7 +7,7 @@ numbers, a text is no number, and a key that is missing, unknown or there twice 
 import codecs
 import json
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -20,6 +20,7 @@ from pydantic_core import from_json
 from priot_hil.reference.errors import InputError
 
 T = TypeVar("T")
+Finding = tuple[str, object, object]  # a field that does not fit the others, what was expected there, and what it says
 
 Count = Annotated[int, Field(ge=0, lt=2**64)]
 Positive = Annotated[int, Field(ge=1, lt=2**64)]
@@ -36,7 +37,7 @@ _short.maxstring = _short.maxother = _short.maxlong = 60
 
 
 @dataclass(frozen=True)
-class Place:
+class Location:
     """Where something was read, and what to do where it is not legal.
 
     Attributes:
@@ -51,11 +52,11 @@ class Place:
     do: str
     field: str = ""
 
-    def line(self, number: int) -> "Place":
+    def line(self, number: int) -> "Location":
         """A line of the file, counted from 1."""
         return replace(self, name=f"{self.name}, line {number}")
 
-    def of(self, field: str) -> "Place":
+    def of(self, field: str) -> "Location":
         """What stands under a path within this place."""
         joint = "." if self.field and field and not field.startswith("[") else ""
         return replace(self, field=f"{self.field}{joint}{field}")
@@ -78,7 +79,7 @@ def shown(value: object) -> str:
     return _short.repr(value)
 
 
-def read_bytes(path: Path, place: Place) -> bytes:
+def read_bytes(path: Path, place: Location) -> bytes:
     """The content of a file.
 
     Raises:
@@ -95,23 +96,28 @@ def read_bytes(path: Path, place: Place) -> bytes:
     return content
 
 
-def lines_of(path: Path, place: Place) -> Iterator[tuple[Place, bytes]]:
+def lines_of(content: bytes, place: Location, *, may_be_cut: bool = False) -> Iterator[tuple[Location, bytes]]:
     r"""The lines of a file, each with its place; they end at ``\n`` and at no other character.
 
+    Args:
+        content: Of the file.
+        place: The file.
+        may_be_cut: Whether whoever wrote it may have been killed over the last line, which is left out then.
+
     Raises:
-        InputError: See `read_bytes`; or a line is empty, ends with ``\r\n`` or, as the last one, with nothing.
+        InputError: A line is empty, ends with ``\r\n`` or, as the last one, with nothing.
     """
-    *lines, rest = read_bytes(path, place).split(b"\n")
+    *lines, rest = content.split(b"\n")
     for number, line in enumerate(lines, start=1):
         if not line or line.endswith(b"\r"):
             got = "an end of \\r\\n" if line else "an empty line"
             raise place.line(number).refusal(got=got, expected="text that ends with \\n alone")
         yield place.line(number), line
-    if rest:
+    if rest and not may_be_cut:
         raise place.line(len(lines) + 1).refusal(got="the end of the file", expected="an end of \\n: it is cut off")
 
 
-def parse_json(text: bytes, place: Place) -> Any:
+def parse_json(text: bytes, place: Location) -> Any:
     """Parse JSON in UTF-8; NaN and infinities, which are no JSON, are left to the schema, which names their field.
 
     Raises:
@@ -125,12 +131,12 @@ def parse_json(text: bytes, place: Place) -> Any:
         raise place.refusal(got=f"no JSON: {error}".replace(" at line 1 column ", " at column ")) from error
 
 
-def read_json(path: Path, place: Place) -> Any:
+def read_json(path: Path, place: Location) -> Any:
     """Parse a file of JSON; see `read_bytes` and `parse_json`."""
     return parse_json(read_bytes(path, place), place)
 
 
-def read_toml(path: Path, place: Place) -> dict[str, Any]:
+def read_toml(path: Path, place: Location) -> dict[str, Any]:
     """Parse a file of TOML.
 
     Raises:
@@ -139,7 +145,7 @@ def read_toml(path: Path, place: Place) -> dict[str, Any]:
     return parse_toml(read_bytes(path, place), place)
 
 
-def parse_toml(text: bytes | str, place: Place) -> dict[str, Any]:
+def parse_toml(text: bytes | str, place: Location) -> dict[str, Any]:
     """Parse TOML; see `read_toml`."""
     try:
         return tomllib.loads(text.decode() if isinstance(text, bytes) else text)
@@ -147,7 +153,7 @@ def parse_toml(text: bytes | str, place: Place) -> dict[str, Any]:
         raise place.refusal(got=f"no TOML: {error}") from error
 
 
-def checked(kind: type[T], content: object, place: Place) -> T:
+def checked(kind: Callable[..., T], content: object, place: Location) -> T:
     """Hold parsed JSON against a schema.
 
     Args:
@@ -162,9 +168,11 @@ def checked(kind: type[T], content: object, place: Place) -> T:
         InputError: It is not legal; names the field.
     """
     try:
-        return _adapter(kind).validate_json(json.dumps([content]))[0]
+        found: T = _adapter(kind).validate_json(json.dumps([content]))[0]
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
+    else:
+        return found
     field = path_of(first["loc"][1:])
     if first["type"] == "missing":
         raise place.refusal(field, expected="a value", got="nothing")
@@ -174,7 +182,22 @@ def checked(kind: type[T], content: object, place: Place) -> T:
     raise place.refusal(field, expected=message[:1].lower() + message[1:], got=shown(first["input"]))
 
 
-def expect_format(content: object, expected: str, place: Place) -> None:
+def under(field: str, findings: Iterable[Finding]) -> Iterator[Finding]:
+    """Findings within a value, as those of what holds it."""
+    return ((f"{field}.{below}", expected, got) for below, expected, got in findings)
+
+
+def expect_none(findings: Iterable[Finding], place: Location) -> None:
+    """Refuse content in which something does not fit together.
+
+    Raises:
+        InputError: There is a finding; the first is said.
+    """
+    for field, expected, got in findings:
+        raise place.refusal(field, expected=expected, got=got if isinstance(got, str) else shown(got))
+
+
+def expect_format(content: object, expected: str, place: Location) -> None:
     """Refuse another format than this one before anything else is said of a file.
 
     Raises:
@@ -185,7 +208,7 @@ def expect_format(content: object, expected: str, place: Place) -> None:
         raise place.refusal("format", expected=expected, got="nothing" if found is None else shown(found))
 
 
-def expect_as_written(content: object, written: object, place: Place) -> None:
+def expect_as_written(content: object, written: object, place: Location) -> None:
     """Refuse a file that would be written otherwise: where something is left out, or a number is no plain number.
 
     Args:
@@ -219,8 +242,8 @@ def _difference(one: object, other: object) -> tuple[int | str, ...] | None:
 
 
 @cache
-def _adapter(kind: type[T]) -> TypeAdapter[tuple[T]]:
-    return TypeAdapter(tuple[kind], config=STRICT)  # type: ignore[valid-type]  # dataclasses within are read likewise
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(tuple[kind], config=STRICT)  # which dataclasses within it take over
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

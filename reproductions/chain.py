@@ -13,7 +13,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from priot_hil.harness.files import write_aside
-from priot_hil.harness.schema import Place, Sha256, checked, lines_of, parse_json
+from priot_hil.harness.schema import Location, Sha256, checked, lines_of, parse_json, read_bytes
 
 from .files import sha256
 
@@ -94,7 +94,8 @@ def read_lines(path: Path) -> list[Line]:
     Raises:
         InputError: It is missing, empty or cut off, or a line is not of this form.
     """
-    return [_line(parse_json(text, at), at) for at, text in lines_of(path, Place(f"{path}", "a chain of records", DO))]
+    place = Location(f"{path}", "a chain of records", DO)
+    return [_line(parse_json(text, at), at) for at, text in lines_of(read_bytes(path, place), place)]
 
 
 def breaks(lines: Sequence[Line]) -> list[str]:
@@ -121,7 +122,7 @@ def read_chain(path: Path) -> list[Entry]:
     """
     lines = read_lines(path)
     if found := breaks(lines):
-        raise Place(f"{path}", "an unbroken chain of records", DO).refusal(got=found[0])
+        raise Location(f"{path}", "an unbroken chain of records", DO).refusal(got=found[0])
     return [line.entry for line in lines]
 
 
@@ -141,7 +142,7 @@ class _Body:
     previous: Annotated[str, Field(pattern="^([0-9a-f]{64})?$")]
 
 
-def _line(content: Any, place: Place) -> Line:
+def _line(content: Any, place: Location) -> Line:
     form = checked(_Form, content, place)
     body = dict(content["body"])  # as it was parsed
     said = {name: body.pop(name) for name in (PREVIOUS,) if name in body}

@@ -10,7 +10,21 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import Field
 
-from priot_hil.harness.schema import Count, Crc32, Index, Place, Positive, Seconds, Sha256, Text, checked, shown
+from priot_hil.harness.schema import (
+    Count,
+    Crc32,
+    Finding,
+    Index,
+    Location,
+    Positive,
+    Seconds,
+    Sha256,
+    Text,
+    checked,
+    expect_none,
+    shown,
+    under,
+)
 from priot_hil.reference.kinds import LossRounding, MethodKind, Selection
 from priot_hil.reference.network import Network
 from priot_hil.reference.run import Method, Model, State
@@ -25,7 +39,6 @@ from .split import Split
 
 FARTHEST = 254  # that one value can move: from -127 to 127
 Shift = Annotated[int, Field(ge=0, le=31)]
-Finding = tuple[str, object, object]  # field, expected, got
 
 
 @dataclass(frozen=True)
@@ -56,7 +69,7 @@ class EpochRecord:
 
 
 @dataclass(frozen=True)
-class Description:
+class RunDescription:
     """The form of `Run.description`."""
 
     table: Text
@@ -113,7 +126,7 @@ class Data:
 
 
 @dataclass(frozen=True)
-class Results:
+class RunResults:
     """The form of what a record says beside the description of its run.
 
     Attributes:
@@ -144,7 +157,7 @@ class Beside:
     machine: Machine
 
 
-def check_content(run: dict[str, Any], results: dict[str, Any], place: Place) -> Results:
+def check_content(run: dict[str, Any], results: dict[str, Any], place: Location) -> RunResults:
     """Hold a record against its schema.
 
     Args:
@@ -158,19 +171,22 @@ def check_content(run: dict[str, Any], results: dict[str, Any], place: Place) ->
     Raises:
         InputError: Something is not legal; names the field.
     """
-    said, found = checked(Description, run, place), checked(Results, results, place)
-    for field, expected, got in chain(said.findings(), _findings(said, found, results["data"])):
-        raise place.refusal(field, expected=expected, got=got)
+    said, found = checked(RunDescription, run, place), checked(RunResults, results, place)
+    expect_none(chain(said.findings(), _findings(said, found, results["data"])), place)
     if found.key != (key := key_of(run)):
         raise place.refusal("key", expected=f"that of the run's description, {key}", got=found.key)
     return found
 
 
-def _findings(run: Description, found: Results, content: Mapping[str, Any]) -> Iterator[Finding]:
+def _findings(run: RunDescription, found: RunResults, content: Mapping[str, Any]) -> Iterator[Finding]:
     data_set, network = subject(run.network).data_set, subject(run.network).network
     names = ["drawn_sha256", f"{data_set}_sha256"]
     if {*content} != {*names} or None in (getattr(found.data, name) for name in names):
-        yield "data", f"the SHA-256 of {' and '.join(names)}, as {run.network} learns from {data_set}", shown([*content])
+        yield (
+            "data",
+            f"the SHA-256 of {' and '.join(names)}, as {run.network} learns from {data_set}",
+            shown([*content]),
+        )
     if any(made in found.made[:number] for number, made in enumerate(found.made)):
         yield "made", "each once", "one twice"
     layers, is_static = list(network.weighted), run.method is not MethodKind.NITI_DYNAMIC
@@ -180,13 +196,12 @@ def _findings(run: Description, found: Results, content: Mapping[str, Any]) -> I
     edges = sum(prod(network.weight_shape(i)) for i in layers)
     if found.edges != edges:
         yield "edges", f"{edges}, the weights of {run.network}", found.edges
-    yield from (("totals." + field, expected, got) for field, expected, got in _totals(run, found.totals, network))
+    yield from under("totals", _totals(run, found.totals, network))
     for number, epoch in enumerate(found.epochs):
-        for field, expected, got in _epoch(run, found.totals, number, epoch):
-            yield f"epochs[{number}].{field}", expected, got
+        yield from under(f"epochs[{number}]", _epoch(run, found.totals, number, epoch))
 
 
-def _totals(run: Description, totals: Counts, network: Network) -> Iterator[Finding]:
+def _totals(run: RunDescription, totals: Counts, network: Network) -> Iterator[Finding]:
     """Totals follow from the network, from how many images are probed, and from which edges are scored."""
     first, last = network.weighted[0], network.weighted[-1]
     images = _whole(totals.clipped_outputs[:1], prod(network.shapes[first]))
@@ -216,7 +231,7 @@ def _all_totals(name: str, images: int, back: int) -> dict[str, list[int]]:
     return Probe(model, Method(MethodKind.NITI_DYNAMIC), samples, back).totals(State({}, 1)).to_json()
 
 
-def _epoch(run: Description, totals: Counts, number: int, epoch: EpochRecord) -> Iterator[Finding]:
+def _epoch(run: RunDescription, totals: Counts, number: int, epoch: EpochRecord) -> Iterator[Finding]:
     if epoch.epoch != number:
         yield "epoch", f"{number}, each one more than the one before", epoch.epoch
     if epoch.test_correct > run.test_samples:
@@ -241,5 +256,5 @@ def _epoch(run: Description, totals: Counts, number: int, epoch: EpochRecord) ->
 
 def _known(name: str, value: int | None, is_said: bool, most: int, of: str) -> Iterator[Finding]:
     """A count that is said only of some epochs."""
-    if (value is not None) != is_said or value is not None and value > most:
+    if (value is not None) != is_said or (value is not None and value > most):
         yield name, f"at most {of}, {most}" if is_said else "null", "null" if value is None else value

@@ -9,21 +9,21 @@ from typing import Any
 import numpy as np
 
 from priot_hil.harness.files import write_aside
-from priot_hil.harness.schema import Place, checked, expect_format
+from priot_hil.harness.schema import Location, checked, expect_format
 from priot_hil.reference.errors import InputError
 from priot_hil.reference.run import Shifts, State
 
 from .chain import Entry, read_chain, write_chain
 from .files import pack, unpack
 from .probe import Counts
-from .record_schema import Beside, EpochRecord, Results, check_content
+from .record_schema import Beside, EpochRecord, RunResults, check_content
 
 __all__ = ["DO", "EpochRecord", "RunRecord", "keep", "kept", "read_records", "record_from_json", "write_records"]
 
 FORMAT = "priot-run/2"
 DO = "delete it and give the same command again"
-ANY_RECORD = Place("record", f"a record ({FORMAT})", DO)
-RESULTS = {field.name for field in fields(Results)}
+ANY_RECORD = Location("record", f"a record ({FORMAT})", DO)
+RESULTS = {field.name for field in fields(RunResults)}
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ class RunRecord:
 
 
 def record_from_json(
-    content: dict[str, Any], beside: dict[str, Any] | None = None, place: Place = ANY_RECORD
+    content: dict[str, Any], beside: dict[str, Any] | None = None, place: Location = ANY_RECORD
 ) -> RunRecord:
     """Read a record.
 
@@ -132,7 +132,7 @@ def read_records(path: Path) -> list[RunRecord]:
     Raises:
         InputError: The file is missing, does not hang together, or a line is not a record.
     """
-    place = Place(f"{path}", f"records ({FORMAT})", DO)
+    place = Location(f"{path}", f"records ({FORMAT})", DO)
     return [
         record_from_json(entry.body, entry.beside, place.line(number))
         for number, entry in enumerate(read_chain(path), start=1)

@@ -7,7 +7,7 @@ from typing import Annotated, NamedTuple
 
 from pydantic import Field
 
-from priot_hil.harness.schema import Count, Place, Text, checked, expect_format, shown
+from priot_hil.harness.schema import Count, Location, Text, checked, expect_format, shown
 from priot_hil.reference.errors import InputError
 
 from .chain import DO, Entry, read_chain, write_chain
@@ -168,8 +168,8 @@ def check(table: Table) -> list[str]:
     return found
 
 
-def _place(path: Path) -> Place:
-    return Place(f"{path}", f"a table ({FORMAT})", DO)
+def _place(path: Path) -> Location:
+    return Location(f"{path}", f"a table ({FORMAT})", DO)
 
 
 def cell_of(record: RunRecord) -> Cell:

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from rich.console import Console
 
 from priot_hil.harness.cases import read_case, size_of
 from priot_hil.harness.files import write_aside
+from priot_hil.harness.schema import Location, Seconds, checked, read_json
 from priot_hil.reference.errors import InputError
 
 from .mutant import Mutant
@@ -34,6 +35,23 @@ VERDICT = {
     Outcome.HUNG: Verdict.HUNG,
     Outcome.SURVIVED: Verdict.SURVIVED,
 }
+
+
+@dataclass(frozen=True)
+class Times:
+    """CPU seconds of each test on the firmware as it is, and the fingerprint that they hold for."""
+
+    key: str
+    times: dict[str, Seconds]
+
+
+def read_times(path: Path) -> Times | None:
+    """What was measured before; None where nothing was, or the file is damaged and it is measured again."""
+    place = Location(f"{path}", "times of tests", "leave it: they are measured again")
+    try:
+        return checked(Times, read_json(path, place), place)
+    except InputError:
+        return None
 
 
 @dataclass
@@ -103,17 +121,17 @@ class Campaign:
             if self._times or self.is_over.is_set():
                 return
             kept = self.results.path.with_name(f"times-{self.device}.json")
-            known = json.loads(kept.read_text()) if kept.exists() else {}
-            if known.get("key") != self.results.key:
+            known = read_times(kept)
+            if known is None or known.key != self.results.key:
                 teller.say(f"the suite on the firmware as it is, on {self.device}")
                 trial = self._hunt(product, folder)
                 if trial.outcome is not Outcome.SURVIVED and not self.is_over.is_set():
                     got = f"{trial.test}: {trial.said}"
                     raise InputError.about("unmutated firmware", expected="it to pass", got=got, do="mend it first")
-                known = {"key": self.results.key, "times": dict(trial.times)}
+                known = Times(self.results.key, dict(trial.times))
                 if not self.is_over.is_set():
-                    write_aside(kept, json.dumps(known))
-            self._times, self._code = known["times"], product.code
+                    write_aside(kept, json.dumps(asdict(known)))
+            self._times, self._code = known.times, product.code
 
     def _try(self, mutant: Mutant, workshop: Workshop) -> Record:
         product = workshop.build(mutant)

@@ -17,7 +17,7 @@ from priot_hil.harness.devices import open_engine
 from priot_hil.harness.engines import DeviceEngine
 from priot_hil.harness.files import write_aside
 from priot_hil.harness.firmware import BoardFirmware, build
-from priot_hil.harness.schema import Place, read_json
+from priot_hil.harness.schema import Location, read_json
 from priot_hil.reference.errors import InputError
 
 from ..checkpoint import committed_models, sums_by_pretraining
@@ -43,6 +43,7 @@ CODE = (
     "harness/emulator/shim/*.[ch]",
     *(f"reproductions/cost/{name}.py" for name in ("bed", "memory", "phases", "rows", "scales")),
 )
+
 
 def reproduce(
     table: str = TABLE,
@@ -206,7 +207,7 @@ class CostTable:
         key = sha256(json.dumps([self.description, what], sort_keys=True).encode())[:16]
         path = self.out / "kept" / f"{key}.json"
         if path.exists():
-            place = Place(f"{path}", "what was measured", "leave it: it is measured again")
+            place = Location(f"{path}", "what was measured", "leave it: it is measured again")
             try:
                 return costs_from_json(kind, read_json(path, place), place)
             except InputError:

@@ -9,16 +9,18 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import Field
 
 from priot_hil.harness.schema import (
+    Finding,
     Hexadecimal,
-    Place,
+    Location,
     Positive,
     Sha256,
     Text,
     checked,
     expect_as_written,
     expect_format,
+    expect_none,
     read_json,
-    shown,
+    under,
 )
 from priot_hil.reference.arithmetic import MAX_SHIFT
 from priot_hil.reference.kinds import LossRounding, MethodKind
@@ -36,7 +38,6 @@ DO = "delete it and give the same command again"
 IMAGES = ("ram", "flash")
 MOST_BYTES = 2**21  # of the flash, which is larger than SRAM
 Costs = TypeVar("Costs", tuple[RowCost, ...], tuple[ScalesCost, ...])
-Finding = tuple[str, object, object]  # field, expected, got
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class ByImage:
 
 
 @dataclass(frozen=True)
-class Description:
+class CostDescription:
     """The form of `CostTable.description`."""
 
     network: Text
@@ -116,19 +117,18 @@ def read_record(path: Path) -> CostRecord:
     Raises:
         InputError: It is missing or not a record, or says what cannot be; names the field.
     """
-    place = Place(f"{path}", f"a record of {FORMAT}", DO)
+    place = Location(f"{path}", f"a record of {FORMAT}", DO)
     content = read_json(path, place)
     expect_format(content, FORMAT, place)
     record = checked(CostRecord, {name: value for name, value in content.items() if name != "format"}, place)
-    description = checked(Description, record.description, place.of("description"))
+    description = checked(CostDescription, record.description, place.of("description"))
     checked(MadeBy, record.made, place.of("made"))
     expect_as_written(content, json.loads(record.content()), place)
-    for field, expected, got in _record(record, description):
-        raise place.refusal(field, expected=expected, got=shown(got))
+    expect_none(_record(record, description), place)
     return record
 
 
-def costs_from_json(kind: type[Costs], content: Any, place: Place) -> Costs:
+def costs_from_json(kind: type[Costs], content: Any, place: Location) -> Costs:
     """Rows, or the price of dynamic scales, as `dataclasses.asdict` and JSON have left them.
 
     Args:
@@ -142,12 +142,11 @@ def costs_from_json(kind: type[Costs], content: Any, place: Place) -> Costs:
     costs = checked(kind, content, place)
     expect_as_written(content, json.loads(json.dumps([asdict(cost) for cost in costs])), place)
     for number, cost in enumerate(costs):
-        for field, expected, got in _row(cost) if isinstance(cost, RowCost) else _scales(cost):
-            raise place.refusal(f"[{number}].{field}", expected=expected, got=shown(got))
+        expect_none(_row(cost) if isinstance(cost, RowCost) else _scales(cost), place.of(f"[{number}]"))
     return costs
 
 
-def _record(record: CostRecord, description: Description) -> Iterator[Finding]:
+def _record(record: CostRecord, description: CostDescription) -> Iterator[Finding]:
     network = subject(description.network).network
     layers = {i: str(network.layers[i]) for i in network.weighted}
     if record.layers != layers:
@@ -160,10 +159,10 @@ def _record(record: CostRecord, description: Description) -> Iterator[Finding]:
         yield "counted", "the same rows, where another device has counted", counted
     for name, rows in (("rows", record.rows), ("counted", record.counted)):
         for number, row in enumerate(rows):
-            yield from _under(f"{name}[{number}]", _row(row))
-            yield from _under(f"{name}[{number}]", _row_in(row, record, description))
+            yield from under(f"{name}[{number}]", _row(row))
+            yield from under(f"{name}[{number}]", _row_in(row, record, description))
     for number, cost in enumerate(record.scales):
-        yield from _under(f"scales[{number}]", _scales(cost))
+        yield from under(f"scales[{number}]", _scales(cost))
         if unknown := {part.layer for part in (*cost.found.parts, *cost.given.parts)} - set(record.layers):
             yield f"scales[{number}]", f"layers {list(record.layers)}", sorted(unknown)
         if cost.found.steps != description.scale_steps:
@@ -174,13 +173,15 @@ def _record(record: CostRecord, description: Description) -> Iterator[Finding]:
         yield "programs", f"those of {IMAGES}", images
     for number, program in enumerate(record.programs):
         sizes = {name: getattr(program, name) for name in ("engine_bytes", "stack", "arena")}
-        sizes |= {f"{kind}.{name}": size for kind in ("stored", "zeroed") for name, size in getattr(program, kind).items()}
+        sizes |= {
+            f"{kind}.{name}": size for kind in ("stored", "zeroed") for name, size in getattr(program, kind).items()
+        }
         for name, size in sizes.items():
             if not 0 <= size <= MOST_BYTES:
                 yield f"programs[{number}].{name}", f"0..{MOST_BYTES} bytes", size
 
 
-def _row_in(row: RowCost, record: CostRecord, description: Description) -> Iterator[Finding]:
+def _row_in(row: RowCost, record: CostRecord, description: CostDescription) -> Iterator[Finding]:
     """A row of this table."""
     is_dynamic = record.methods.get(row.row) is MethodKind.NITI_DYNAMIC
     if (None if row.scales is None else list(row.scales)) != (None if is_dynamic else list(record.layers)):
@@ -193,8 +194,8 @@ def _row_in(row: RowCost, record: CostRecord, description: Description) -> Itera
                 yield f"epochs[{number}].{name}.steps", description.steps, taken.steps
             if unknown := {part.layer for part in taken.parts} - set(record.layers):
                 yield f"epochs[{number}].{name}.parts", f"layers {list(record.layers)}", sorted(unknown)
-    if unknown := {tensor.layer for tensor in row.tensors} - {None, *record.layers}:
-        yield "tensors", f"layers {list(record.layers)}", list(unknown)
+    if any(tensor.layer not in (None, *record.layers) for tensor in row.tensors):
+        yield "tensors", f"layers {list(record.layers)}", "another"
     room = next((program for program in record.programs if program.image == description.image), None)
     if room is not None and (used := sum(tensor.bytes for tensor in row.tensors)) > room.arena:
         yield "tensors", f"at most {room.arena} bytes, the arena", used
@@ -210,8 +211,8 @@ def _row(row: RowCost) -> Iterator[Finding]:
     for number, cost in enumerate(row.epochs):
         if not 0 <= cost.state_crc < 2**32:
             yield f"epochs[{number}].state_crc", f"0..{2**32 - 1}", cost.state_crc
-        yield from _under(f"epochs[{number}].training", _pass(cost.training))
-        yield from _under(f"epochs[{number}].inference", _pass(cost.inference))
+        yield from under(f"epochs[{number}].training", _pass(cost.training))
+        yield from under(f"epochs[{number}].inference", _pass(cost.inference))
     for number, tensor in enumerate(row.tensors):
         if tensor.kind not in KINDS:
             yield f"tensors[{number}].kind", f"one of {', '.join(KINDS)}", tensor.kind
@@ -222,8 +223,8 @@ def _row(row: RowCost) -> Iterator[Finding]:
 
 
 def _scales(cost: ScalesCost) -> Iterator[Finding]:
-    yield from _under("found", _pass(cost.found))
-    yield from _under("given", _pass(cost.given))
+    yield from under("found", _pass(cost.found))
+    yield from under("given", _pass(cost.given))
     if cost.found.steps != cost.given.steps:
         yield "given.steps", f"{cost.found.steps}, the same steps", cost.given.steps
 
@@ -259,7 +260,3 @@ def _pass(taken: Pass) -> Iterator[Finding]:
         yield "most", "at least the mean of a step's phases, and at most all cycles", most
     if not sum(part.instructions for part in taken.parts) <= (taken.instructions or 0) <= taken.cycles:
         yield "instructions", "at least those of its parts, and at most its cycles", taken.instructions
-
-
-def _under(field: str, findings: Iterator[Finding]) -> Iterator[Finding]:
-    return ((f"{field}.{below}", expected, got) for below, expected, got in findings)

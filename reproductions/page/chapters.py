@@ -7,7 +7,7 @@ from itertools import count
 from pathlib import Path
 
 from priot_hil.harness.paths import ROOT
-from priot_hil.harness.schema import Place, parse_json, read_bytes
+from priot_hil.harness.schema import Location, parse_json, read_bytes
 from priot_hil.reference.errors import InputError
 
 from ..chain import linked
@@ -140,7 +140,7 @@ def format_of(path: Path) -> str:
     Raises:
         InputError: It cannot be read, or is neither JSON nor JSON Lines.
     """
-    place = Place(f"{path}", _expected(), "restore it, or leave it out")
+    place = Location(f"{path}", _expected(), "restore it, or leave it out")
     text = read_bytes(path, place)
     first, _, more = text.partition(b"\n")
     try:

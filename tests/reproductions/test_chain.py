@@ -94,7 +94,10 @@ def test_a_missing_and_a_moved_line_are_found(path):
         ('{"sha256": "", "body": {}, "beside": {}}\n', ", line 1: sha256: expected"),
         (f'{{"sha256": "{HASH}", "body": {{}}, "beside": {{}}}}\n', ", line 1: body.previous: expected a value"),
         (f'{{"sha256": "{HASH}", "body": {{"previous": "x"}}, "beside": {{}}}}\n', ", line 1: body.previous: expected"),
-        (f'{{"sha256": "{HASH}", "body": {{"previous": ""}}, "beside": {{}}, "x": 1}}\n', ", line 1: x: expected no su"),
+        (
+            f'{{"sha256": "{HASH}", "body": {{"previous": ""}}, "beside": {{}}, "x": 1}}\n',
+            ", line 1: x: expected no su",
+        ),
     ],
 )
 def test_what_is_no_chain_is_refused(path, content, reason):
@@ -115,14 +118,17 @@ def test_what_is_no_chain_is_refused(path, content, reason):
         (lambda text: b"\xef\xbb\xbf" + text, "expected a chain of records, got a byte order mark before it"),
         (lambda text: text.replace(b"\xc2\xb0", b"\xb0"), "line 2: expected a chain of records, got no JSON: invalid"),
         (lambda text: text.decode().encode("utf-16"), "line 1: expected"),
-        (lambda text: text.replace(b'"a": 1', b'"a": 1, "a": 1'), "line 1: .* got no JSON: the key 'a' twice in one obj"),
+        (
+            lambda text: text.replace(b'"a": 1', b'"a": 1, "a": 1'),
+            "line 1: .* got no JSON: the key 'a' twice in one obj",
+        ),
         (lambda text: text.replace(b"10 ", b"\\ud800"), "line 2: .* got no JSON: .*hex escape"),
         (lambda text: text.replace(b"null", b"[" * 100_000 + b"]" * 100_000), "line 3: .* recursion limit exceeded"),
         (lambda text: text.replace(b"null", b"1" * 10_000), "line 3: .* number out of range"),
     ],
 )
 def test_lines_are_whole_and_of_utf_8(path, change, reason):
-    r"""They end at ``\n`` and at nothing else; a file that was cut off or converted is not the file that was written."""
+    r"""They end at ``\n`` and at nothing else; a file that was cut off or converted is not the one written."""
     path.write_bytes(change(path.read_bytes()))
     with pytest.raises(InputError, match=reason):
         read_lines(path)
