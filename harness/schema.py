@@ -194,7 +194,7 @@ def expect_none(findings: Iterable[Finding], place: Location) -> None:
         InputError: There is a finding; the first is said.
     """
     for field, expected, got in findings:
-        raise place.refusal(field, expected=expected, got=got if isinstance(got, str) else shown(got))
+        raise place.refusal(field, expected=expected, got=got if got and isinstance(got, str) else shown(got))
 
 
 def expect_format(content: object, expected: str, place: Location) -> None:

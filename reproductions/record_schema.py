@@ -30,7 +30,7 @@ from priot_hil.reference.network import Network
 from priot_hil.reference.run import Method, Model, State
 
 from .data import Samples
-from .networks import subject
+from .networks import SUBJECTS, subject
 from .plan import key_of
 from .probe import Counts, Probe
 from .provenance import Machine, Made
@@ -39,6 +39,8 @@ from .split import Split
 
 FARTHEST = 254  # that one value can move: from -127 to 127
 Shift = Annotated[int, Field(ge=0, le=31)]
+NetworkName = Annotated[str, Field(pattern=f"^({'|'.join(SUBJECTS)})$")]
+Pretraining = Annotated[str, Field(pattern=f"^({'|'.join(PRETRAININGS)})$")]
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,7 @@ class RunDescription:
     row: Text
     method: MethodKind
     theta: Annotated[int, Field(ge=-127, le=127)] | None
-    pretraining: Annotated[str, Field(pattern=f"^({'|'.join(PRETRAININGS)})$")]
+    pretraining: Pretraining
     loss_rounding: LossRounding
     mu: Annotated[int, Field(ge=0, le=7)]
     calibration_samples: Annotated[int, Field(ge=1, le=60000)]
@@ -85,7 +87,7 @@ class RunDescription:
     update_rounding: UpdateRounding
     percent: Annotated[int, Field(ge=0, le=100)] | None
     selection: Selection | None
-    network: Text
+    network: NetworkName
     checkpoint_sha256: Sha256
     code_sha256: Sha256
     train_samples: Positive
@@ -172,9 +174,9 @@ def check_content(run: dict[str, Any], results: dict[str, Any], place: Location)
         InputError: Something is not legal; names the field.
     """
     said, found = checked(RunDescription, run, place), checked(RunResults, results, place)
-    expect_none(chain(said.findings(), _findings(said, found, results["data"])), place)
     if found.key != (key := key_of(run)):
         raise place.refusal("key", expected=f"that of the run's description, {key}", got=found.key)
+    expect_none(chain(said.findings(), _findings(said, found, results["data"])), place)
     return found
 
 

@@ -159,7 +159,7 @@ def findings(record: Record) -> Iterator[Finding]:
     """What in a record does not fit together."""
     if record.id.split(":")[::2][:2] != [Path(record.file).name, record.operator]:
         yield "id", f"one of {record.operator} in {record.file}", record.id
-    if bool(record.test) != (record.verdict in KILLED):
+    if not record.test if record.verdict is Verdict.FAILED else record.test and record.verdict not in KILLED:
         yield "test", "one that did not pass, where the mutant was killed", record.test
 
 

@@ -27,7 +27,7 @@ from priot_hil.reference.kinds import LossRounding, MethodKind
 
 from ..networks import subject
 from ..provenance import Git, Machine, Packages
-from ..setting import PRETRAININGS
+from ..record_schema import NetworkName, Pretraining
 from .memory import KINDS, Program
 from .phases import PHASES, Pass
 from .rows import RowCost
@@ -52,8 +52,8 @@ class ByImage:
 class CostDescription:
     """The form of `CostTable.description`."""
 
-    network: Text
-    pretraining: Annotated[str, Field(pattern=f"^({'|'.join(PRETRAININGS)})$")]
+    network: NetworkName
+    pretraining: Pretraining
     checkpoint_sha256: Sha256
     mu: Annotated[int, Field(ge=0, le=7)]
     loss_rounding: LossRounding

@@ -7,7 +7,7 @@ from itertools import count
 from pathlib import Path
 
 from priot_hil.harness.paths import ROOT
-from priot_hil.harness.schema import Location, parse_json, read_bytes
+from priot_hil.harness.schema import Location, parse_json, read_bytes, shown
 from priot_hil.reference.errors import InputError
 
 from ..chain import linked
@@ -150,7 +150,8 @@ def format_of(path: Path) -> str:
             raise
         content = parse_json(first, place)
     body = content.get("body", content) if isinstance(content, dict) else {}
-    return str(body.get("format", "no format")) if isinstance(body, dict) else "no format"
+    found = body.get("format", "no format") if isinstance(body, dict) else "no format"
+    return found if isinstance(found, str) and found.isprintable() else shown(found)
 
 
 def called(path: Path) -> str:
