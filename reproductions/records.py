@@ -130,13 +130,16 @@ def read_records(path: Path) -> list[RunRecord]:
     """Read records from a chain.
 
     Raises:
-        InputError: The file is missing, does not hang together, or a line is not a record.
+        InputError: The file is missing, does not hang together, a line is not a record, or a run is there twice.
     """
     place = Location(f"{path}", f"records ({FORMAT})", DO)
-    return [
-        record_from_json(entry.body, entry.beside, place.line(number))
-        for number, entry in enumerate(read_chain(path), start=1)
-    ]
+    records: dict[str, RunRecord] = {}
+    for number, entry in enumerate(read_chain(path), start=1):
+        record = record_from_json(entry.body, entry.beside, place.line(number))
+        if record.key in records:
+            raise place.line(number).refusal("key", expected="one record of each run", got=f"{record.key} again")
+        records[record.key] = record
+    return list(records.values())
 
 
 def keep(path: Path, record: RunRecord, state: State) -> None:

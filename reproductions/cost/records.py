@@ -151,6 +151,16 @@ def _record(record: CostRecord, description: CostDescription) -> Iterator[Findin
     layers = {i: str(network.layers[i]) for i in network.weighted}
     if record.layers != layers:
         yield "layers", f"those of {description.network}, {layers}", record.layers
+    if (images := tuple(program.image for program in record.programs)) != IMAGES:
+        yield "programs", f"those of {IMAGES}", images
+    for number, program in enumerate(record.programs):
+        sizes = {name: getattr(program, name) for name in ("engine_bytes", "stack", "arena")}
+        sizes |= {
+            f"{kind}.{name}": size for kind in ("stored", "zeroed") for name, size in getattr(program, kind).items()
+        }
+        for name, size in sizes.items():
+            if not 0 <= size <= MOST_BYTES:
+                yield f"programs[{number}].{name}", f"0..{MOST_BYTES} bytes", size
     names = [row.row for row in record.rows]
     if sorted(names) != sorted(record.methods) or not names:
         yield "rows", f"one of each of {list(record.methods)}", names
@@ -169,16 +179,6 @@ def _record(record: CostRecord, description: CostDescription) -> Iterator[Findin
             yield f"scales[{number}].found.steps", description.scale_steps, cost.found.steps
     if (epochs := tuple(cost.epoch for cost in record.scales)) != description.epochs:
         yield "scales", f"one for each of the epochs {description.epochs}", epochs
-    if (images := tuple(program.image for program in record.programs)) != IMAGES:
-        yield "programs", f"those of {IMAGES}", images
-    for number, program in enumerate(record.programs):
-        sizes = {name: getattr(program, name) for name in ("engine_bytes", "stack", "arena")}
-        sizes |= {
-            f"{kind}.{name}": size for kind in ("stored", "zeroed") for name, size in getattr(program, kind).items()
-        }
-        for name, size in sizes.items():
-            if not 0 <= size <= MOST_BYTES:
-                yield f"programs[{number}].{name}", f"0..{MOST_BYTES} bytes", size
 
 
 def _row_in(row: RowCost, record: CostRecord, description: CostDescription) -> Iterator[Finding]:

@@ -320,6 +320,11 @@ def test_records_are_json_lines(runs, run_it, tmp_path):
     assert (first["row"], first["seed"], first["angle"], first["mu"]) == ("dynamic NITI", 10, 30, 5)
     assert len(first["epochs"]) == 3
     assert read_records(tmp_path / "a.jsonl") == records
+    write_records(tmp_path / "a.jsonl", [*records, records[1]])
+    with pytest.raises(
+        InputError, match=rf"a\.jsonl, line 5: key: expected one record of each run, got {records[1].key}"
+    ):
+        read_records(tmp_path / "a.jsonl")
     (tmp_path / "a.jsonl").write_text(lines[0] + "\n{}\n")
     with pytest.raises(InputError, match=r"a\.jsonl, line 2: sha256: expected a value, got nothing"):
         read_records(tmp_path / "a.jsonl")
