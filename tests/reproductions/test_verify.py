@@ -9,9 +9,9 @@ from rich.console import Console
 
 from priot_hil.reference.errors import InputError
 from priot_hil.reference.reference_engine import ReferenceEngine
-from priot_hil.reproductions.chain import write_chain
+from priot_hil.reproductions.chain import Entry, read_chain, write_chain
 from priot_hil.reproductions.performance import Material, perform
-from priot_hil.reproductions.plan import plan
+from priot_hil.reproductions.plan import key_of, plan
 from priot_hil.reproductions.records import EpochRecord
 from priot_hil.reproductions.table import Cell, Table, cell_of, read_table
 from priot_hil.reproductions.verify import Recomputation, check, choose, differences, other_makers, verify
@@ -213,6 +213,50 @@ def test_cells_are_chosen(table):
     ):
         with pytest.raises(InputError, match=reason):
             choose(table, cells, sample, None)
+
+
+@pytest.mark.parametrize("asked", [None, "nosuch"])
+def test_an_engine_that_is_not_here_is_said_before_anything_starts(table, tmp_path, asked):
+    """Whether the records name it or the command does."""
+    record = table.records[PRIOT]
+    run = {**record.run, "devices": ["nosuch" if asked is None else "reference"]}
+    other = replace(record, run=run, key=key_of(run))
+    replace(table, device=run["devices"][0], records={PRIOT: other}).write(tmp_path / "a.jsonl")
+    with pytest.raises(InputError, match="device: expected one of .*, got 'nosuch'"):
+        verify(tmp_path / "a.jsonl", sample=1, device=asked, console=Console(file=io.StringIO()))
+
+
+def test_what_cannot_be_is_refused_and_what_is_not_the_experiment_s_is_found(table, tmp_path):
+    """Impossible numbers end every command that reads a table; strange runs are listed by this one, and end the others."""
+    changed(table, test_correct=9).write(tmp_path / "a.jsonl")
+    for read in (verify, read_table):
+        with pytest.raises(InputError, match=r"a\.jsonl, line 4: epochs\[2\]\.test_correct: expected .* 8, got 9"):
+            read(tmp_path / "a.jsonl")
+    run = {**table.records[PRIOT].run, "mu": 4}
+    other = replace(table.records[PRIOT], run=run, key=key_of(run))
+    replace(table, records={**table.records, PRIOT: other}).write(tmp_path / "b.jsonl")
+    wrong, text = said(tmp_path / "b.jsonl")
+    assert wrong == 1
+    assert f"wrong: {PRIOT}: mu is 4 in the record, 5 in the experiment" in text
+    with pytest.raises(InputError, match=f"expected records of its own experiment, got {PRIOT}: mu is 4"):
+        read_table(tmp_path / "b.jsonl")
+
+
+def test_an_experiment_s_files_are_those_that_it_names(table, tmp_path):
+    """The head's texts are part of what is read; one that nothing names, or that is none, is refused with the line."""
+    table.write(tmp_path / "a.jsonl")
+    head, *records = read_chain(tmp_path / "a.jsonl")
+    texts = head.body["experiment"]
+    for change, reason in (
+        ({"experiment": {**texts, "other.toml": ""}}, "files: expected accuracy.toml and those that it builds on"),
+        ({"experiment": {"accuracy.toml": "["}}, "got no TOML"),
+        ({"experiment": {"accuracy.toml": f"a = {'[' * 10_000}"}}, "got no TOML"),
+        ({"experiment": {}}, "format: expected text, got nothing"),
+        ({"table": "../accuracy"}, "table: expected string should match pattern"),
+    ):
+        write_chain(tmp_path / "b.jsonl", [Entry({**head.body, **change}), *records])
+        with pytest.raises(InputError, match=f"b.jsonl, line 1: .*{reason}"):
+            verify(tmp_path / "b.jsonl")
 
 
 def test_other_makers_are_told(table):
