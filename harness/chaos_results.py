@@ -3,13 +3,15 @@
 import json
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from priot_hil.reference.errors import InputError
 
 from .files import write_aside
+from .schema import Count, Location, checked, expect_as_written, parse_json, read_bytes, shown
+
+TALLY = Location("tally", "counts of runs", "restore the file, or delete it and begin again")
 
 
 @dataclass(frozen=True)
@@ -33,10 +35,10 @@ class Campaign:
 class Tally:
     """How runs ended; each counter by its own names."""
 
-    runs: int = 0
-    exact: int = 0
-    retries: int = 0
-    resends: int = 0
+    runs: Count = 0
+    exact: Count = 0
+    retries: Count = 0
+    resends: Count = 0
     lost: Counter[str] = field(default_factory=Counter)
     faults: Counter[str] = field(default_factory=Counter)
     broken: Counter[str] = field(default_factory=Counter)  # "wrong", "hang"; must stay empty
@@ -83,19 +85,37 @@ def read_chunks(path: Path, campaign: Campaign) -> dict[int, Tally] | None:
     if not path.exists() or not path.stat().st_size:
         return {}
     try:
-        found = json.loads(path.read_text())
+        place = replace(TALLY, name=f"{path}")
+        found = parse_json(read_bytes(path, place), place)
         if found["campaign"] != vars(campaign):
             return None
-        return {int(index): tally_from_json(tally) for index, tally in found["chunks"].items()}
+        return {
+            int(index): tally_from_json(tally, place.of(f"chunks.{index}")) for index, tally in found["chunks"].items()
+        }
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        got, do = f"{type(error).__name__} {error}", "give it another name, or name another file with --out"
+        if isinstance(error, InputError):
+            raise
+        do = "give it another name, or name another file with --out"
+        got = f"{type(error).__name__} {error}"
         raise InputError.about(f"{path}", expected="a campaign of chaos", got=got, do=do) from error
 
 
-def tally_from_json(content: dict[str, Any]) -> Tally:
-    """A tally as it was written."""
-    counters = {name: Counter(content[name]) for name in ("lost", "faults", "broken")}
-    return Tally(**(content | counters))
+def tally_from_json(content: object, place: Location = TALLY) -> Tally:
+    """A tally as it was written.
+
+    Raises:
+        InputError: It is none, or does not add up; names the field.
+    """
+    tally = checked(Tally, content, place)
+    for name in ("lost", "faults", "broken"):
+        if any(count < 0 for count in getattr(tally, name).values()):
+            raise place.refusal(name, expected="counts of 0 or more", got=shown(dict(getattr(tally, name))))
+    if tally.runs != (ends := tally.exact + tally.lost.total() + tally.broken.total()):
+        raise place.refusal("runs", expected=f"{ends}: exact, lost and broken together", got=tally.runs)
+    if len(tally.smallest) % 2:
+        raise place.refusal("smallest", expected="cases, each with what was wrong", got=f"{len(tally.smallest)} texts")
+    expect_as_written(content, json.loads(json.dumps(vars(tally))), place)
+    return tally
 
 
 def write_chunks(path: Path, campaign: Campaign, chunks: dict[int, Tally]) -> None:

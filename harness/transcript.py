@@ -12,12 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from priot_hil.reference.errors import InputError
-
 from .byproducts import reason, say_not_kept
-from .files import read_whole, replace_file
+from .files import replace_file
 from .frames import ENCODED_LIMIT, Received, decode_frame
 from .protocol import CommandCode, KindCode, StatusCode
+from .schema import Location, lines_of, read_bytes, shown
 from .sessions import new_file, session_folder
 
 Direction = Literal[">", "<"]
@@ -26,8 +25,8 @@ Entry = tuple[float, Direction, bytes]  # seconds, way, bytes
 KEPT_ENTRIES = 1 << 14
 KEPT_BYTES = 1 << 20
 REWRITE_SECONDS = 5.0  # a failure that comes again and again is not written out each time
-LINE = re.compile(r"(\d+\.\d+) ([<>]) ((?:[0-9a-f]{2})+)")
-GAP = "..."
+LINE = re.compile(rb"(\d+\.\d+) ([<>]) ((?:[0-9a-f]{2})+)")
+GAP = b"..."
 
 
 class Transcript:
@@ -98,7 +97,8 @@ class Transcript:
 
     def _lines(self) -> Iterator[str]:
         begun = time.strftime("%Y-%m-%dT%H:%M:%S", time.localtime(self._begun))
-        yield f"# {self.name}, from {begun}: seconds since then, > to the device or < from it, bytes in hexadecimal"
+        name = self.name if self.name.isprintable() else ascii(self.name)
+        yield f"# {name}, from {begun}: seconds since then, > to the device or < from it, bytes in hexadecimal"
         tail, size = deque[Entry](), 0
         for entry in reversed(self._entries):
             size += len(entry[2])
@@ -107,7 +107,7 @@ class Transcript:
             tail.appendleft(entry)
         if self._head and tail[0] is not self._head[0]:
             yield from _text(self._head, self._clock)
-            yield f"{GAP} some of what followed is left out here"
+            yield f"{GAP.decode()} some of what followed is left out here"
         yield from _text(tail, self._clock)
 
 
@@ -132,22 +132,19 @@ def read_transcript(path: Path) -> list[list[Entry]]:
     Raises:
         InputError: The file is missing, or a line is not one of a transcript.
     """
-    do = "name a file below sessions/"
-    try:
-        lines = read_whole(path, f"transcript {path}", do).decode().split("\n")
-    except UnicodeDecodeError as error:
-        raise InputError.about(f"transcript {path}", expected="text", got=str(error), do=do) from error
+    place = Location(f"{path}", "a transcript", "name a file below sessions/, as it was written")
     parts: list[list[Entry]] = [[]]
-    for number, line in enumerate(lines, start=1):
+    for at, line in lines_of(read_bytes(path, place), place):
         if line.startswith(GAP):
             parts.append([])
-        elif line and not line.startswith("#"):
-            found = LINE.fullmatch(line.rstrip())
+        elif not line.startswith(b"#"):
+            found = LINE.fullmatch(line)
             if found is None:
-                expected, do = "`SECONDS > BYTES` or `SECONDS < BYTES`", "take the file as it was written"
-                raise InputError.about(f"{path}, line {number}", expected=expected, got=repr(line[:40]), do=do)
-            way: Direction = ">" if found[2] == ">" else "<"
-            parts[-1].append((float(found[1]), way, bytes.fromhex(found[3])))
+                raise at.refusal(
+                    expected="`SECONDS > BYTES` or `SECONDS < BYTES`", got=shown(line.decode(errors="replace"))
+                )
+            way: Direction = ">" if found[2] == b">" else "<"
+            parts[-1].append((float(found[1]), way, bytes.fromhex(found[3].decode())))
     return parts
 
 

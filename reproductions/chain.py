@@ -8,10 +8,12 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field
 
 from priot_hil.harness.files import write_aside
-from priot_hil.reference.errors import InputError
+from priot_hil.harness.schema import Location, Sha256, checked, lines_of, parse_json, read_bytes
 
 from .files import sha256
 
@@ -90,16 +92,10 @@ def read_lines(path: Path) -> list[Line]:
     """Read a file's lines as they are, whether they hang together or not.
 
     Raises:
-        InputError: It is missing or empty, or a line is not of this form.
+        InputError: It is missing, empty or cut off, or a line is not of this form.
     """
-    try:
-        lines = [_line(json.loads(text)) for text in path.read_text(encoding="utf-8").splitlines()]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        got = f"{type(error).__name__} {error}"
-        raise InputError.about(f"{path}", expected="a chain of records", got=got, do=DO) from error
-    if not lines:
-        raise InputError.about(f"{path}", expected="a chain of records", got="an empty file", do=DO)
-    return lines
+    place = Location(f"{path}", "a chain of records", DO)
+    return [_line(parse_json(text, at), at) for at, text in lines_of(read_bytes(path, place), place)]
 
 
 def breaks(lines: Sequence[Line]) -> list[str]:
@@ -126,10 +122,28 @@ def read_chain(path: Path) -> list[Entry]:
     """
     lines = read_lines(path)
     if found := breaks(lines):
-        raise InputError.about(f"{path}", expected="an unbroken chain of records", got=found[0], do=DO)
+        raise Location(f"{path}", "an unbroken chain of records", DO).refusal(got=found[0])
     return [line.entry for line in lines]
 
 
-def _line(content: dict[str, Any]) -> Line:
-    body = dict(content["body"])
-    return Line(str(content["sha256"]), str(body.pop(PREVIOUS)), Entry(body, dict(content["beside"])))
+@dataclass(frozen=True)
+class _Form:
+    """A line."""
+
+    sha256: Sha256
+    body: dict[str, Any]
+    beside: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class _Body:
+    """What is said in every body."""
+
+    previous: Annotated[str, Field(pattern="^([0-9a-f]{64})?$")]
+
+
+def _line(content: Any, place: Location) -> Line:
+    form = checked(_Form, content, place)
+    body = dict(content["body"])  # as it was parsed
+    said = {name: body.pop(name) for name in (PREVIOUS,) if name in body}
+    return Line(form.sha256, checked(_Body, said, place.of("body")).previous, Entry(body, content["beside"]))

@@ -1,11 +1,11 @@
 """Experiments: what a table runs, read from `experiments/*.toml` and checked before anything starts."""
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from priot_hil.harness.schema import Location, parse_toml, read_bytes
 from priot_hil.reference.errors import InputError
 from priot_hil.reference.ranges import SEED
 
@@ -119,11 +119,10 @@ def _sources(table: str, folder: Path) -> dict[str, str]:
     sources: dict[str, str] = {}
     name = f"{table}.toml"
     while name not in sources:
-        try:
-            sources[name] = (folder / name).read_text(encoding="utf-8")
-            name = f"{tomllib.loads(sources[name]).get('base', table)}.toml"
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
-            raise InputError(f"experiment {folder / name}: {error}") from error
+        place = Location(f"experiment {folder / name}", "a TOML file", DO)
+        text = read_bytes(folder / name, place)
+        base = parse_toml(text, place).get("base", table)
+        sources[name], name = text.decode(), f"{base}.toml"
     return sources
 
 
@@ -144,11 +143,11 @@ def parse_experiment(table: str, sources: Mapping[str, str]) -> Experiment:
     content: dict[str, Any] = {}
     left, name = dict(sources), f"{table}.toml"
     while (text := left.pop(name, None)) is not None:
-        try:
-            content = tomllib.loads(text) | content
-        except tomllib.TOMLDecodeError as error:
-            raise InputError(str(error)) from error
+        content = parse_toml(text, Location(name, "TOML", DO)) | content
         name = f"{content.pop('base', '')}.toml"
+    if left:
+        expected = f"{table}.toml and those that it builds on"
+        raise InputError.about("files", expected=expected, got=", ".join(map(repr, sources)), do=DO)
     return replace(_experiment(table, content), sources=tuple(sources.items()))
 
 

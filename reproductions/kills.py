@@ -25,11 +25,12 @@ from priot_hil.harness.transports.process import ProcessTransport
 from priot_hil.reference.engine import DatasetEngine
 from priot_hil.reference.errors import InputError
 
-from .checkpoint import committed_models
+from .checkpoint import committed_models, sums_by_pretraining
 from .data import ImageSet
 from .experiment import read_experiment
 from .performance import Material
-from .plan import Run, plan
+from .plan import Run, code_fingerprint, plan
+from .provenance import machine, made_by
 from .records import RunRecord
 from .recovery import Engines, Loss, perform_through_losses
 
@@ -204,7 +205,7 @@ def drawn_material(seed: int) -> Material:
         return draws.integers(0, 10, count, np.uint8)
 
     mnist = ImageSet(images(2 * TRAIN), labels(2 * TRAIN), images(2 * TEST), labels(2 * TEST))
-    return Material(mnist, committed_models("tiny_cnn", ["float"]))
+    return Material(mnist, committed_models("tiny_cnn", ["float"]), made_by({}), machine())
 
 
 def drawn_runs(seed: int) -> list[Run]:
@@ -212,7 +213,7 @@ def drawn_runs(seed: int) -> list[Run]:
     full = read_experiment("accuracy")
     rows = tuple(row for row in full.rows if row.name in ROWS)
     short = replace(full, rows=rows, train_samples=TRAIN, test_samples=TEST, angles=(30,), seeds=(seed,), epochs=EPOCHS)
-    return plan(short, BOARD, None, {"float": "drawn images"}, "this code")
+    return plan(short, BOARD, None, sums_by_pretraining("tiny_cnn", ["float"]), code_fingerprint())
 
 
 def kills(count: int, seed: int, how: str, console: Console) -> int:

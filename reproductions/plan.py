@@ -97,7 +97,12 @@ class Run:
     @property
     def key(self) -> str:
         """16 hexadecimal digits that no other run has."""
-        return sha256(json.dumps(self.description(), sort_keys=True).encode())[:16]
+        return key_of(self.description())
+
+
+def key_of(description: Mapping[str, Any]) -> str:
+    """The key of the run that a description describes."""
+    return sha256(json.dumps(description, sort_keys=True).encode())[:16]
 
 
 def plan(

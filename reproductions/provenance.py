@@ -3,20 +3,70 @@
 import platform
 import subprocess
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field
 
 from priot_hil.harness.firmware import build
 from priot_hil.harness.paths import ROOT
+from priot_hil.harness.schema import Hexadecimal, Sha256, Text
 
 from .files import sha256
 
 # Numbers come from these: streams and the reference, the compiler, the emulator.
 PACKAGES = ("numpy", "ziglang", "unicorn")
 TORCH = "torch"  # of the engines of this name
+
+
+@dataclass(frozen=True)
+class Git:
+    """The form of `git_state`."""
+
+    commit: Annotated[str, Field(pattern="^([0-9a-f]{40}|[0-9a-f]{64})$")]
+    is_dirty: bool
+
+
+@dataclass(frozen=True)
+class EngineMade:
+    """The form of an engine in `made_by`."""
+
+    build: Hexadecimal
+    elf_sha256: Sha256 = ""
+
+
+@dataclass(frozen=True)
+class Packages:
+    """The versions of packages; None of one that is not installed, and nothing of torch where no engine is of it."""
+
+    numpy: Text | None
+    ziglang: Text | None
+    unicorn: Text | None
+    torch: Text | None = None
+
+
+@dataclass(frozen=True)
+class Made:
+    """The form of `made_by`."""
+
+    git: Git | None
+    packages: Packages
+    engines: dict[Text, EngineMade]
+
+
+@dataclass(frozen=True)
+class Machine:
+    """The form of `machine`."""
+
+    system: Text
+    processor: str
+    python: Text
+    compiler_sha256: Sha256 = ""
+    library_sha256: Sha256 = ""
 
 
 def made_by(builds: Mapping[str, str | None]) -> dict[str, Any]:

@@ -14,9 +14,9 @@ from priot_hil.harness.progress import Part, Work, shown
 from priot_hil.reference.errors import InputError
 
 from . import report, reports
-from .chain import read_lines
 from .cost import report as cost_report
 from .cost.records import read_record
+from .page.chapters import format_of
 from .table import FORMAT, Table, read_table
 
 BEGIN, END = "<!-- made from docs/results/{}, see docs/tables.md -->", "<!-- end -->"
@@ -118,8 +118,12 @@ def check_publishable(table: Table, path: Path) -> None:
 
 
 def published_tables(folder: Path) -> list[Path]:
-    """The files of a folder that hold tables of this form."""
-    return [path for path in sorted(folder.glob("*.jsonl")) if _is_table(path)]
+    """The files of a folder that hold tables of this form.
+
+    Raises:
+        InputError: One does not even say what it holds.
+    """
+    return [path for path in sorted(folder.glob("*.jsonl")) if format_of(path) == FORMAT]
 
 
 def picture_name(table: Table) -> str:
@@ -138,10 +142,3 @@ def with_table(text: str, table: Table, name: str) -> str:
     lines = "\n".join(report.table_lines(table))
     pattern = f"{re.escape(begin)}\n.*?{re.escape(END)}"
     return re.sub(pattern, lambda _: f"{begin}\n\n{lines}\n\n{END}", text, flags=re.DOTALL)
-
-
-def _is_table(path: Path) -> bool:
-    try:
-        return read_lines(path)[0].entry.body.get("format") == FORMAT
-    except InputError:
-        return False

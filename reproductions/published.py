@@ -1,10 +1,10 @@
 """Published accuracies that a user has read, beside the measured ones; the project ships none."""
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from priot_hil.harness.schema import Location, read_toml
 from priot_hil.reference.errors import InputError
 
 from .claims import Measure
@@ -63,15 +63,12 @@ def read_published(path: Path, experiment: Experiment) -> Published:
     Raises:
         InputError: It is missing or not legal.
     """
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        got = getattr(error, "strerror", None) or str(error)
-        raise InputError.about(f"published accuracies {path}", expected="a TOML file", got=got, do=DO) from error
+    name = f"published accuracies {path}"
+    content = read_toml(path, Location(name, "a TOML file", DO))
     try:
         return _published(Fields("the file", content), experiment)
     except InputError as error:
-        raise InputError(f"published accuracies {path}: {error}") from error
+        raise InputError(f"{name}: {error}") from error
 
 
 def _published(fields: Fields, experiment: Experiment) -> Published:

@@ -1,48 +1,27 @@
 """Records: what a run gave, epoch by epoch; kept with its state so that an interrupted run goes on."""
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 from priot_hil.harness.archive import pack, unpack
 from priot_hil.harness.files import read_whole, write_aside
 from priot_hil.harness.manifest import OF_ANOTHER_FORM, contents_of, of_another_form, vouched
+from priot_hil.harness.schema import Location, checked, expect_format
 from priot_hil.reference.errors import InputError
 from priot_hil.reference.run import Shifts, State
 
 from .chain import Entry, read_chain, write_chain
-from .probe import Counts, counts_from_json
+from .probe import Counts
+from .record_schema import Beside, EpochRecord, RunResults, check_content
+
+__all__ = ["DO", "EpochRecord", "RunRecord", "keep", "kept", "read_records", "record_from_json", "write_records"]
 
 FORMAT = "priot-run/2"
 DO = "delete it and give the same command again"
-
-
-@dataclass(frozen=True)
-class EpochRecord:
-    """The model after an epoch.
-
-    Attributes:
-        epoch: How many epochs were trained; 0 before training.
-        test_correct: Right predictions on the test set.
-        train_correct: Right predictions while training in this epoch, each before its own update; None before training.
-        state_crc: CRC-32 of the state, as `DatasetEngine.state_crc` defines it.
-        pruned: Edges whose weight is masked; None for NITI.
-        cycles: Processor cycles of the epoch's training steps, where an engine counted them.
-        counts: Saturation, dead units and the size of the update.
-    """
-
-    epoch: int
-    test_correct: int
-    train_correct: int | None
-    state_crc: int
-    pruned: int | None
-    cycles: int | None
-    counts: Counts
-
-    def to_json(self) -> dict[str, Any]:
-        """The record as JSON."""
-        return asdict(self) | {"counts": self.counts.to_json()}
+ANY_RECORD = Location("record", f"a record ({FORMAT})", DO)
+RESULTS = {field.name for field in fields(RunResults)}
 
 
 @dataclass(frozen=True)
@@ -112,19 +91,28 @@ class RunRecord:
         }
 
 
-def record_from_json(content: dict[str, Any], beside: dict[str, Any] | None = None) -> RunRecord:
+def record_from_json(
+    content: dict[str, Any], beside: dict[str, Any] | None = None, place: Location = ANY_RECORD
+) -> RunRecord:
     """Read a record.
 
+    Args:
+        content: What `RunRecord.to_json` gave.
+        beside: What stands beside it; None where that is not to be had.
+        place: Where it was read.
+
     Raises:
-        KeyError, TypeError, ValueError: It is not one of this format.
+        InputError: It is not one of this format, or says what cannot be; names the field.
     """
-    run = dict(content)
-    if (found := run.pop("format")) != FORMAT:
-        raise ValueError(f"format is {found!r}, not {FORMAT}")
-    names = ("key", "data", "made", "scales", "edges", "totals", "epochs")
-    key, data, made, scales, edges, totals, epochs = (run.pop(name) for name in names)
-    read = tuple(EpochRecord(**epoch | {"counts": counts_from_json(epoch["counts"])}) for epoch in epochs)
-    return RunRecord(key, run, data, tuple(made), scales, edges, counts_from_json(totals), read, beside or {})
+    expect_format(content, FORMAT, place)
+    run = {name: value for name, value in content.items() if name != "format"}
+    names = [name for name in run if name in RESULTS]
+    results = {name: run.pop(name) for name in names}
+    found = check_content(run, results, place)
+    if beside is not None:
+        checked(Beside, beside, place.of("beside"))
+    data, made, scales = results["data"], tuple(results["made"]), results["scales"]
+    return RunRecord(found.key, run, data, made, scales, found.edges, found.totals, found.epochs, beside or {})
 
 
 def write_records(path: Path, records: Iterable[RunRecord]) -> None:
@@ -140,15 +128,16 @@ def read_records(path: Path) -> list[RunRecord]:
     """Read records from a chain.
 
     Raises:
-        InputError: The file is missing, does not hang together, or a line is not a record.
+        InputError: The file is missing, does not hang together, a line is not a record, or a run is there twice.
     """
-    try:
-        return [record_from_json(entry.body, entry.beside) for entry in read_chain(path)]
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        if isinstance(error, InputError):
-            raise
-        got = f"{type(error).__name__} {error}"
-        raise InputError.about(f"{path}", expected=f"records ({FORMAT})", got=got, do=DO) from error
+    place = Location(f"{path}", f"records ({FORMAT})", DO)
+    records: dict[str, RunRecord] = {}
+    for number, entry in enumerate(read_chain(path), start=1):
+        record = record_from_json(entry.body, entry.beside, place.line(number))
+        if record.key in records:
+            raise place.line(number).refusal("key", expected="one record of each run", got=f"{record.key} again")
+        records[record.key] = record
+    return list(records.values())
 
 
 def keep(path: Path, record: RunRecord, state: State) -> None:

@@ -69,6 +69,9 @@ def take_row(content: Any, usual: Setting) -> Row:
         raise InputError.about("rows", expected="tables", got=repr(content), do=DO)
     fields = Fields(f"row {content.get('name', '?')!r}", content, DO)
     name, kind = fields.take("name", str), fields.choice("method", MethodKind)
+    if not name.strip() or not name.isprintable() or "," in name:
+        expected = "printable characters, and no comma, which parts a cell's row from its angle"
+        raise InputError.about("name of a row", expected=expected, got=repr(name), do=DO)
     theta = fields.number("theta", THETA.low, THETA.high) if kind.learns_scores else None
     is_priot_s = kind is MethodKind.PRIOT_S
     percent = fields.number("percent", PERCENT.low, PERCENT.high) if is_priot_s else None

@@ -3,15 +3,21 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
+from pydantic import Field
+
+from priot_hil.harness.schema import Count, Location, Text, checked, expect_format, shown
 from priot_hil.reference.errors import InputError
 
 from .chain import DO, Entry, read_chain, write_chain
 from .experiment import Experiment, parse_experiment
+from .plan import plan
 from .records import RunRecord, record_from_json
 
 FORMAT = "priot-table/2"
+# Told apart from what was run: the code and the checkpoint; and the engines, of which the first alone is the table's.
+TOLD_APART = ("code_sha256", "checkpoint_sha256", "devices")
 
 
 class Cell(NamedTuple):
@@ -81,33 +87,89 @@ class Table:
         return write_chain(path, self.entries())
 
 
+@dataclass(frozen=True)
+class Head:
+    """The form of a file's first line.
+
+    Attributes:
+        format: See `FORMAT`.
+        table: Name of the table.
+        is_quick: Whether it is the short form.
+        device: The engine that all runs went through.
+        records: How many there are.
+        experiment: The text of the experiment's files by name.
+    """
+
+    format: str
+    table: Annotated[str, Field(pattern="^[A-Za-z0-9_-]+$")]
+    is_quick: bool
+    device: Text
+    records: Count
+    experiment: dict[Text, str]
+
+
 def read_table(path: Path) -> Table:
     """Read a table back from its file alone; the experiment is the one that its head holds.
 
     Raises:
-        InputError: It is no whole, unbroken chain of a table's records.
+        InputError: It is no whole, unbroken chain of a table's records, or one is not as its experiment says.
     """
-    return table_from_entries(read_chain(path), path)
+    table = table_from_entries(read_chain(path), path)
+    if found := check(table):
+        raise _place(path).refusal(expected="records of its own experiment", got=found[0])
+    return table
 
 
 def table_from_entries(entries: list[Entry], path: Path) -> Table:
-    """The table that a file's entries are; see `read_table`."""
-    head, *rest = (entry.body for entry in entries)
+    """The table that a file's entries are, whether they hang together and are as the experiment says, or not.
+
+    Raises:
+        InputError: They are no table's, or a record is not legal.
+    """
+    place = _place(path)
+    first, (head_entry, *rest) = place.line(1), entries
+    expect_format(head_entry.body, FORMAT, first)
+    head = checked(Head, head_entry.body, first)
+    if head_entry.beside:
+        raise first.refusal("beside", expected="nothing", got=shown(head_entry.beside))
     try:
-        if (found := head["format"]) != FORMAT:
-            raise ValueError(f"format is {found!r}")
-        experiment = parse_experiment(head["table"], head["experiment"])
-        experiment = experiment.shortened() if head["is_quick"] else experiment
-        records = [record_from_json(body, entry.beside) for body, entry in zip(rest, entries[1:], strict=True)]
-        if len(records) != head["records"]:
-            raise ValueError(f"{len(records)} records where the head says {head['records']}")
-        by_cell = {cell_of(record): record for record in records}
-        if len(by_cell) != len(records):
-            raise ValueError("two records of one cell")
-        return Table(experiment, head["device"], by_cell)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        got = f"{type(error).__name__} {error}"
-        raise InputError.about(f"{path}", expected=f"a table ({FORMAT})", got=got, do=DO) from error
+        experiment = parse_experiment(head.table, head.experiment)
+    except InputError as error:
+        raise InputError(f"{first.name}: experiment: {error}") from error
+    if len(rest) != head.records:
+        raise first.refusal("records", expected=f"{len(rest)}, as many as follow", got=head.records)
+    records: dict[Cell, RunRecord] = {}
+    for number, entry in enumerate(rest, start=2):
+        record = record_from_json(entry.body, entry.beside, place.line(number))
+        if (at := cell_of(record)) in records:
+            raise place.line(number).refusal(expected="one record of each run", got=f"a second one of {at}")
+        records[at] = record
+    return Table(experiment.shortened() if head.is_quick else experiment, head.device, records)
+
+
+def check(table: Table) -> list[str]:
+    """What in the records is not as the table's own experiment says, a sentence each; nothing is recomputed."""
+    experiment = table.experiment
+    runs = plan(experiment, table.device, None, dict.fromkeys(experiment.pretrainings, ""), "")
+    planned = {Cell(run.row.name, run.angle, run.seed): run for run in runs}
+    found = []
+    for at, record in table.records.items():
+        run = planned.get(at)
+        if run is None:
+            found.append(f"{at}: the experiment has no such run")
+            continue
+        for name, value in run.description().items():
+            if name not in TOLD_APART and record.run.get(name) != value:
+                found.append(f"{at}: {name} is {record.run.get(name)} in the record, {value} in the experiment")
+        if (engine := record.run["devices"][0]) != run.devices[0]:
+            found.append(f"{at}: performed on {engine}, the table on {run.devices[0]}")
+        if record.trained != run.epochs:
+            found.append(f"{at}: {record.trained} epochs in the record, {run.epochs} in the experiment")
+    return found
+
+
+def _place(path: Path) -> Location:
+    return Location(f"{path}", f"a table ({FORMAT})", DO)
 
 
 def cell_of(record: RunRecord) -> Cell:

@@ -17,10 +17,9 @@ from .networks import subject
 from .plan import NEAREST_UPDATES, Run, code_fingerprint, plan
 from .records import EpochRecord, RunRecord
 from .runner import Reproduction, cell, check_device, cores, default_console, material_loader
-from .table import Cell, Table, table_from_entries
+from .table import Cell, Table, check, table_from_entries
 
-# Told apart from what was run: the code and the checkpoint; and the engines, which may be others.
-TOLD_APART = ("code_sha256", "checkpoint_sha256", "devices")
+__all__ = ["check", "verify"]
 
 
 def verify(
@@ -69,6 +68,9 @@ def verify(
     )
     if not chosen:
         return len(findings)
+    for name in {device} if device else {name for each in chosen for name in table.records[each].run["devices"]}:
+        if name != NEAREST_UPDATES:
+            check_device(name)
     loader = material_loader(table.experiment, console)
     return len(findings) + Recomputation(table, loader, device, jobs or cores(), console).perform(chosen)
 
@@ -101,34 +103,6 @@ def find(text: str, cells: Sequence[Cell]) -> Cell:
     do = "name a row, an angle and a seed of the table"
     example = f"ROW,ANGLE,SEED such as {','.join(map(str, cells[0]))}" if cells else "a table with records"
     raise InputError.about("cell", expected=example, got=repr(text), do=do)
-
-
-def check(table: Table) -> list[str]:
-    """What in the records is not as the table's own experiment says, a sentence each; nothing is recomputed."""
-    found = []
-    planned = {
-        cell(run): run
-        for run in plan(table.experiment, table.device, None, dict.fromkeys(table.experiment.pretrainings, ""), "")
-    }
-    for at, record in table.records.items():
-        run = planned.get(at)
-        if run is None:
-            found.append(f"{at}: the experiment has no such run")
-            continue
-        for name, value in run.description().items():
-            if name not in TOLD_APART and record.run.get(name) != value:
-                found.append(f"{at}: {name} is {record.run.get(name)} in the record, {value} in the experiment")
-        if record.trained != run.epochs:
-            found.append(f"{at}: {record.trained} epochs in the record, {run.epochs} in the experiment")
-        if (key := of_record(run, record).key) != record.key:
-            found.append(f"{at}: the record's key is {record.key}, that of its description {key}")
-    return found
-
-
-def of_record(run: Run, record: RunRecord) -> Run:
-    """A planned run with the code, the checkpoint and the engines of its record."""
-    told = record.run
-    return replace(run, code=told["code_sha256"], checkpoint=told["checkpoint_sha256"], devices=tuple(told["devices"]))
 
 
 @dataclass(frozen=True)

@@ -59,7 +59,7 @@ def expect_refusal(*arguments: str | Path, sentence: str) -> None:
             ["verify", "--records", "no such.jsonl"],
             "JSON Lines, a file that is there, got 'no such.jsonl': No",
         ),
-        (["publish", "--records", "README.md"], "README.md: expected a chain of records"),
+        (["publish", "--records", "README.md"], "README.md, line 1: expected a chain of records"),
         (["devices", "--baud", "0"], "--baud: expected a whole number in 1..2147483647, got 0"),
         (["devices", "--baud", "2147483648"], "expected a whole number in 1..2147483647, got 2147483648"),
         (["run-epochs", "--device", "process", "--epochs", "41"], "epochs: expected a whole number in 0..40, got 41"),

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,8 @@ from rich.console import Console
 
 from priot_hil.harness.cases import read_case, size_of
 from priot_hil.harness.files import write_aside
-from priot_hil.harness.manifest import OF_ANOTHER_FORM
 from priot_hil.harness.progress import counted, shown
+from priot_hil.harness.schema import Location, Seconds, checked, read_json
 from priot_hil.reference.errors import InputError
 
 from .mutant import Mutant
@@ -36,6 +36,23 @@ VERDICT = {
     Outcome.HUNG: Verdict.HUNG,
     Outcome.SURVIVED: Verdict.SURVIVED,
 }
+
+
+@dataclass(frozen=True)
+class Times:
+    """CPU seconds of each test on the firmware as it is, and the fingerprint that they hold for."""
+
+    key: str
+    times: dict[str, Seconds]
+
+
+def read_times(path: Path) -> Times | None:
+    """What was measured before; None where nothing was, or the file is damaged and it is measured again."""
+    place = Location(f"{path}", "times of tests", "leave it: they are measured again")
+    try:
+        return checked(Times, read_json(path, place), place)
+    except InputError:
+        return None
 
 
 @dataclass
@@ -106,17 +123,17 @@ class Campaign:
             if self._times or self.is_over.is_set():
                 return
             kept = self.results.path.with_name(f"times-{self.device}.json")
-            times = known_times(kept, self.results.key)
-            if not times:
+            known = read_times(kept)
+            if known is None or known.key != self.results.key:
                 teller.say(f"the suite on the firmware as it is, on {self.device}")
                 trial = self._hunt(product, folder)
                 if trial.outcome is not Outcome.SURVIVED and not self.is_over.is_set():
                     got = f"{trial.test}: {trial.said}"
                     raise InputError.about("unmutated firmware", expected="it to pass", got=got, do="mend it first")
-                times = dict(trial.times)
+                known = Times(self.results.key, dict(trial.times))
                 if not self.is_over.is_set():
-                    write_aside(kept, json.dumps({"key": self.results.key, "times": times}))
-            self._times, self._code = times, product.code
+                    write_aside(kept, json.dumps(asdict(known)))
+            self._times, self._code = known.times, product.code
             teller.begin()
 
     def _try(self, mutant: Mutant, workshop: Workshop) -> Record:
@@ -162,20 +179,6 @@ class Campaign:
         if self.is_over.is_set():
             return Trial(Outcome.SURVIVED)  # no verdict; nobody will read it
         return result(hunt, None if was_ended else process.exitcode)
-
-
-def known_times(path: Path, key: str) -> dict[str, float]:
-    """The CPU seconds of each test as they were measured; none where the file is missing, damaged or of another key.
-
-    Args:
-        path: The file.
-        key: The fingerprint of today.
-    """
-    try:
-        found = json.loads(path.read_bytes())
-        return {str(name): float(seconds) for name, seconds in found["times"].items()} if found["key"] == key else {}
-    except (OSError, *OF_ANOTHER_FORM):
-        return {}
 
 
 def _raise_first(done: "set[Future[None]]") -> None:

@@ -2,16 +2,30 @@
 
 import hashlib
 import json
-import tomllib
-from collections.abc import Iterable, Mapping
+import os
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
-from priot_hil.harness.files import read_whole
-from priot_hil.harness.manifest import OF_ANOTHER_FORM
+from pydantic import Field
+
 from priot_hil.harness.paths import ROOT
+from priot_hil.harness.schema import (
+    Count,
+    Finding,
+    Location,
+    Positive,
+    Seconds,
+    Text,
+    checked,
+    expect_none,
+    lines_of,
+    parse_json,
+    read_bytes,
+    read_toml,
+)
 from priot_hil.reference.errors import InputError
 
 from .mutant import Mutant
@@ -50,9 +64,9 @@ KILLED = (Verdict.FAILED, Verdict.CRASHED, Verdict.HUNG)
 class Size:
     """How small the failing case became: its weights, its values that are not zero, and its training steps."""
 
-    weights: int
-    nonzero: int
-    steps: int
+    weights: Count
+    nonzero: Count
+    steps: Count
 
 
 @dataclass(frozen=True)
@@ -68,15 +82,15 @@ class Record:
         size: Of the shrunk case, where one was asked for and kept.
     """
 
-    id: str
-    file: str
-    operator: str
-    line: int
+    id: Text
+    file: Text
+    operator: Text
+    line: Positive
     before: str
     after: str
     verdict: Verdict
     test: str = ""
-    seconds: float = 0.0
+    seconds: Seconds = 0.0
     said: str = ""
     size: Size | None = None
 
@@ -97,6 +111,9 @@ class Results:
     Attributes:
         path: One line of JSON for each record, with the fingerprint it holds for.
         key: The fingerprint of today; records of another one are left alone.
+
+    Raises:
+        InputError: A line is no record; but the last one may be cut off, and is left out then.
     """
 
     path: Path
@@ -104,50 +121,61 @@ class Results:
 
     def __post_init__(self) -> None:
         self.records: dict[str, Record] = {}
-        if self.path.exists():
-            for line in read_whole(self.path, f"{self.path}", "move it away").split(b"\n"):
-                record = _parsed(line, self.key)
-                if record is not None:
-                    self.add(record, write=False)
+        self._whole: int | None = None  # bytes of whole lines, behind which a first record is added
+        if not self.path.exists() or not self.path.stat().st_size:
+            return
+        place = Location(f"{self.path}", "records of mutants", "remove what is wrong, and it is tried again")
+        content = read_bytes(self.path, place)
+        self._whole = content.rfind(b"\n") + 1
+        for at, text in lines_of(content, place, may_be_cut=True):
+            entry = parse_json(text, at)
+            if not isinstance(entry, dict) or not isinstance(key := entry.pop("key", None), str):
+                raise at.refusal("key", expected="the fingerprint that a record holds for", got="none")
+            if key == self.key:
+                record = checked(Record, entry, at)
+                expect_none(findings(record), at)
+                self.records[record.id] = record
 
-    def add(self, record: Record, *, write: bool = True) -> None:
+    def add(self, record: Record) -> None:
         """Adds a record, or one that replaces an earlier one of the same mutant.
 
         Raises:
             InputError: The file cannot be written.
         """
         self.records[record.id] = record
-        if not write:
-            return
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            with self.path.open("a") as file:
+            if self._whole is not None:
+                os.truncate(self.path, self._whole)
+                self._whole = None
+            with self.path.open("a", encoding="utf-8") as file:
                 file.write(json.dumps({"key": self.key} | asdict(record)) + "\n")
         except OSError as error:
             do = "choose a folder that can be written and has room"
             raise InputError.about(str(self.path), expected="a file to add to", got=str(error), do=do) from error
 
 
-def record_of(entry: Mapping[str, Any]) -> Record:
-    """A record as it was written."""
-    size = entry.get("size")
-    parsed = {"verdict": Verdict(entry["verdict"]), "size": None if size is None else Size(**size)}
-    return Record(**{**entry, **parsed})
-
-
-def _parsed(line: bytes, key: str) -> Record | None:
-    """A line of the file; None for one that a kill cut short or that is damaged, and for one of another key."""
-    try:
-        entry = json.loads(line)
-        return record_of(entry) if entry.pop("key", None) == key else None
-    except OF_ANOTHER_FORM:
-        return None
+def findings(record: Record) -> Iterator[Finding]:
+    """What in a record does not fit together."""
+    if record.id.split(":")[::2][:2] != [Path(record.file).name, record.operator]:
+        yield "id", f"one of {record.operator} in {record.file}", record.id
+    if not record.test if record.verdict is Verdict.FAILED else record.test and record.verdict not in KILLED:
+        yield "test", "one that did not pass, where the mutant was killed", record.test
 
 
 def describe(mutant: Mutant) -> dict[str, object]:
     """What a record says of a mutant."""
     names = ("id", "file", "operator", "line", "before", "after")
     return {name: getattr(mutant, name) for name in names}
+
+
+@dataclass(frozen=True)
+class Argument:
+    """The form of an entry of the arguments; no device stands for all of them."""
+
+    mutants: Annotated[tuple[Text, ...], Field(min_length=1)]
+    argument: Annotated[str, Field(pattern=r"\S")]
+    devices: tuple[Text, ...] = ()
 
 
 def arguments(device: str, path: Path = EQUIVALENT) -> dict[str, str]:
@@ -161,15 +189,12 @@ def arguments(device: str, path: Path = EQUIVALENT) -> dict[str, str]:
         InputError: An entry lacks its mutants or its argument, or a mutant is in two.
     """
     found: dict[str, str] = {}
-    for name, entry in tomllib.loads(path.read_text()).items():
-        ids, argument = entry.get("mutants", []), " ".join(entry.get("argument", "").split())
-        twice = [mutant for mutant in ids if mutant in found]
-        if not ids or not argument or twice:
-            got = f"{twice[0]} in another one too" if twice else "less"
-            expected = "a list of mutants and an argument"
-            raise InputError.about(f"{path.name}, {name}", expected=expected, got=got, do="correct it")
-        if device in entry.get("devices", [device]):
-            found |= dict.fromkeys(ids, argument)
+    place = Location(path.name, "arguments by a name", "correct it")
+    for name, entry in checked(dict[Text, Argument], read_toml(path, place), place).items():
+        if twice := [mutant for mutant in entry.mutants if mutant in found]:
+            raise place.refusal(name, expected="mutants of its own", got=f"{twice[0]}, which is in another one too")
+        if device in (entry.devices or [device]):
+            found |= dict.fromkeys(entry.mutants, " ".join(entry.argument.split()))
     return found
 
 

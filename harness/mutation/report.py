@@ -3,16 +3,16 @@
 import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from itertools import takewhile
 from pathlib import Path
 from statistics import median, quantiles
 
 from priot_hil.harness.files import write_aside
 from priot_hil.harness.outputs import set_aside
-from priot_hil.reference.errors import InputError
+from priot_hil.harness.schema import Count, Location, Text, checked, expect_as_written, expect_none, read_json
 
-from .records import KILLED, Record, Verdict, record_of
+from .records import KILLED, Record, Verdict, findings
 from .trial import is_device_test
 
 TABLE = "mutation.md"
@@ -115,12 +115,29 @@ def read_campaigns(path: Path) -> dict[str, tuple[int, list[Record]]]:
     Raises:
         InputError: They are no such file.
     """
-    try:
-        content = json.loads(path.read_text())
-        return {name: (kept["of"], [record_of(entry) for entry in kept["records"]]) for name, kept in content.items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        do = "delete it and give the same command again"
-        raise InputError.about(str(path), expected="records of mutants", got=str(error), do=do) from error
+    place = Location(f"{path}", "records of mutants", "delete it and give the same command again")
+    content = read_json(path, place)
+    campaigns = checked(dict[Text, Tried], content, place)
+    for name, campaign in campaigns.items():
+        at = place.of(f"{name}.records")
+        for number, record in enumerate(campaign.records):
+            expect_none(findings(record), at.of(f"[{number}]"))
+        if (
+            len({record.id for record in campaign.records}) < len(campaign.records)
+            or len(campaign.records) > campaign.of
+        ):
+            got = f"{len(campaign.records)} records"
+            raise at.refusal(got=got, expected=f"each mutant once, and at most {campaign.of}")
+        expect_as_written(content[name]["records"], [_sparse(asdict(record)) for record in campaign.records], at)
+    return {name: (campaign.of, list(campaign.records)) for name, campaign in campaigns.items()}
+
+
+@dataclass(frozen=True)
+class Tried:
+    """The form of a device's records: how many mutants there were, and those that were tried."""
+
+    of: Count
+    records: tuple[Record, ...]
 
 
 def render(campaigns: Mapping[str, tuple[int, Sequence[Record]]], argue: Argue) -> str:

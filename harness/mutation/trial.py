@@ -19,6 +19,7 @@ from hypothesis import HealthCheck, Phase, settings
 from priot_hil.harness.errors import CheckFailed
 from priot_hil.harness.paths import BUILD, ROOT
 from priot_hil.harness.plugin.selection import id_of
+from priot_hil.harness.schema import Location, Seconds, checked, lines_of, parse_json
 
 DEVICE = "device"  # what a test's name says in place of a device's path, which would not be the same elsewhere
 EQUIVALENCE = ("tests/equivalence",)
@@ -76,6 +77,25 @@ class Trial:
     times: Mapping[str, float] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Note:
+    """What the suite's process says of a test: that it starts, passes or fails.
+
+    Attributes:
+        at: Seconds since the first note.
+        starts, passes, fails: The test, under one of the three.
+        said: The first line of its failure.
+        cpu: CPU seconds of one that passed.
+    """
+
+    at: Seconds
+    starts: str = ""
+    passes: str = ""
+    fails: str = ""
+    said: str = ""
+    cpu: Seconds = 0.0
+
+
 class SuiteError(CheckFailed):
     """The suite did not run; its log says why."""
 
@@ -120,7 +140,7 @@ class Hunt:
     def note(self, **said: Any) -> None:
         """Adds a line that outlives this process."""
         self._begin = self._begin if self._begin is not None else time.monotonic()
-        with self.notes.open("a") as file:
+        with self.notes.open("a", encoding="utf-8") as file:
             file.write(json.dumps(said | {"at": round(time.monotonic() - self._begin, 3)}) + "\n")
 
     @pytest.hookimpl(trylast=True)
@@ -218,20 +238,22 @@ def result(hunt: Hunt, exitcode: int | None) -> Trial:
 
     Raises:
         SuiteError: It says nothing of the device.
+        InputError: Its notes are damaged.
     """
-    notes = [json.loads(line) for line in hunt.notes.read_text().splitlines()] if hunt.notes.exists() else []
-    last = notes[-1] if notes else {}
-    seconds = last.get("at", 0.0)
-    times = {note["passes"]: note["cpu"] for note in notes if "passes" in note}
-    failures = [note for note in notes if "fails" in note]
+    content = hunt.notes.read_bytes() if hunt.notes.exists() else b""
+    place = Location(f"{hunt.notes}", "notes of a trial", "give the same command again")
+    notes = [checked(Note, parse_json(text, at), at) for at, text in lines_of(content, place, may_be_cut=True)]
+    last = notes[-1] if notes else Note(0.0)
+    times = {note.passes: note.cpu for note in notes if note.passes}
+    failures = [note for note in notes if note.fails]
     if exitcode in (None, -signal.SIGXCPU):
-        return Trial(Outcome.HUNG, last.get("starts", ""), seconds, "no end", times)
+        return Trial(Outcome.HUNG, last.starts, last.at, "no end", times)
     if exitcode < 0:
-        return Trial(Outcome.CRASHED, last.get("starts", ""), seconds, signal.Signals(-exitcode).name, times)
+        return Trial(Outcome.CRASHED, last.starts, last.at, signal.Signals(-exitcode).name, times)
     if exitcode == 0 and times:
-        return Trial(Outcome.SURVIVED, "", seconds, "", times)
+        return Trial(Outcome.SURVIVED, "", last.at, "", times)
     if failures:
         first = failures[0]
-        return Trial(Outcome.FAILED, first["fails"], first["at"], first["said"], times)
+        return Trial(Outcome.FAILED, first.fails, first.at, first.said, times)
     tail = hunt.log.read_text(errors="replace").splitlines()[-15:] if hunt.log.exists() else []
     raise SuiteError("the suite did not run:\n" + "\n".join(tail))

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from functools import cached_property, partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from rich.console import Console
 
@@ -20,6 +20,7 @@ from priot_hil.harness.output_kinds import COST_PAGE, COST_RECORDS
 from priot_hil.harness.outputs import check_file, check_folder, set_aside
 from priot_hil.harness.progress import Part, Work, shown
 from priot_hil.harness.progress_display import is_for_bars
+from priot_hil.harness.schema import Location, read_json
 from priot_hil.reference.errors import InputError
 
 from ..checkpoint import committed_models, sums_by_pretraining
@@ -32,7 +33,7 @@ from ..runner import RESULTS, check_device, default_console, file_name
 from . import report
 from .bed import Bed, make_bed, open_cycle_counter
 from .memory import program
-from .records import CostRecord, read_record, rows_from_json, scales_from_json
+from .records import CostRecord, Costs, costs_from_json, read_record
 from .rows import RowCost, measure_row
 from .scales import ScalesCost, measure_scales
 from .setting import TABLE, Amount, read_setting
@@ -48,8 +49,6 @@ CODE = (
     "harness/emulator/shim/*.[ch]",
     *(f"reproductions/cost/{name}.py" for name in ("bed", "memory", "phases", "rows", "scales")),
 )
-
-Costs = TypeVar("Costs", tuple[RowCost, ...], tuple[ScalesCost, ...])
 
 
 def reproduce(
@@ -137,7 +136,9 @@ class CostTable:
                 rows, *counted = [
                     sum((self._row(row.name, name, work) for row in setting.rows), start=()) for name in counters
                 ]
-                scales = self._kept(SCALES, partial(self._scales, partial(work.advance, name=SCALES)), scales_from_json)
+                scales = self._kept(
+                    SCALES, partial(self._scales, partial(work.advance, name=SCALES)), tuple[ScalesCost, ...]
+                )
         except KeyboardInterrupt:
             self.console.print("Interrupted; finished rows are kept. Give the same command again to go on from there.")
             raise
@@ -146,7 +147,7 @@ class CostTable:
             title=setting.title,
             description=self.description,
             layers={i: str(self.bed.network.layers[i]) for i in self.bed.network.weighted},
-            methods={row.name: row.kind.value for row in setting.rows},
+            methods={row.name: row.kind for row in setting.rows},
             rows=rows,
             scales=scales,
             programs=tuple(program(name, image, DebugInfo(image.debug)) for name, image in images.items()),
@@ -213,7 +214,7 @@ class CostTable:
     def _row(self, row: str, device: str, work: Work) -> tuple[RowCost, ...]:
         what = self._what(row, device)
         measure = partial(self._measure_row, row, device, partial(work.advance, name=what))
-        return self._kept(what, measure, rows_from_json)
+        return self._kept(what, measure, tuple[RowCost, ...])
 
     def _measure_row(self, row: str, device: str, done: Callable[[], None]) -> tuple[RowCost]:
         # A fresh device each, so that no count depends on what was measured before.
@@ -236,13 +237,14 @@ class CostTable:
             counter.engine.close()
             host.close()
 
-    def _kept(self, what: str, measure: Callable[[], Costs], from_json: Callable[[Any], Costs]) -> Costs:
+    def _kept(self, what: str, measure: Callable[[], Costs], kind: type[Costs]) -> Costs:
         """What was measured before, or is measured now and kept for the next time."""
         path = self._path(what)
         if path.exists():
+            place = Location(f"{path}", "what was measured", "leave it: it is measured again")
             try:
-                return from_json(json.loads(path.read_text(encoding="utf-8")))
-            except (ValueError, KeyError, TypeError, AttributeError):
+                return costs_from_json(kind, read_json(path, place), place)
+            except InputError:
                 self.console.print(f"{path} is damaged and measured anew", markup=False, highlight=False)
         measured = measure()
         write_aside(path, json.dumps([asdict(cost) for cost in measured]))

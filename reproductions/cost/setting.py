@@ -1,14 +1,14 @@
 """What the table of costs measures, read from `experiments/cost.toml`."""
 
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
+from priot_hil.harness.schema import Location, read_toml
 from priot_hil.reference.errors import InputError
 from priot_hil.reference.ranges import SEED
 
 from ..experiment import FOLDER, Experiment, read_experiment
-from ..fields import Fields
+from ..fields import DO, Fields
 from ..row import Row
 
 TABLE = "cost"
@@ -62,10 +62,12 @@ def read_setting(path: Path = FOLDER / f"{TABLE}.toml") -> CostSetting:
     Raises:
         InputError: The file, or the experiment that it names, is not legal.
     """
+    name = f"experiment {path}"
+    content = read_toml(path, Location(name, "a TOML file", DO))
     try:
-        return _setting(Fields("the file", tomllib.loads(path.read_text(encoding="utf-8"))))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError, InputError) as error:
-        raise InputError(f"experiment {path}: {error}") from error
+        return _setting(Fields("the file", content))
+    except InputError as error:
+        raise InputError(f"{name}: {error}") from error
 
 
 def _setting(fields: Fields) -> CostSetting:

@@ -1,14 +1,13 @@
 """Files of records, and what each has to say in a report."""
 
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
-from typing import Any
 
 from priot_hil.harness.paths import ROOT
+from priot_hil.harness.schema import Location, parse_json, read_bytes, shown
 from priot_hil.reference.errors import InputError
 
 from ..chain import linked
@@ -141,29 +140,24 @@ def format_of(path: Path) -> str:
     Raises:
         InputError: It cannot be read, or is neither JSON nor JSON Lines.
     """
+    place = Location(f"{path}", _expected(), "restore it, or leave it out")
+    text = read_bytes(path, place)
+    first, _, more = text.partition(b"\n")
     try:
-        text = path.read_text(encoding="utf-8")
-        content = _json(text) or json.loads(text.partition("\n")[0])
-    except (OSError, ValueError) as error:
-        got = f"{type(error).__name__} {error}"
-        do = "restore it, or leave it out"
-        raise InputError.about(f"{path}", expected=_expected(), got=got, do=do) from error
+        content = parse_json(text, place)
+    except InputError:
+        if not more:
+            raise
+        content = parse_json(first, place)
     body = content.get("body", content) if isinstance(content, dict) else {}
-    return str(body.get("format", "no format")) if isinstance(body, dict) else "no format"
+    found = body.get("format", "no format") if isinstance(body, dict) else "no format"
+    return found if isinstance(found, str) and found.isprintable() else shown(found)
 
 
 def called(path: Path) -> str:
     """A file as a command given in the checkout names it."""
     full = path.resolve()
     return full.relative_to(ROOT).as_posix() if full.is_relative_to(ROOT) else str(path)
-
-
-def _json(text: str) -> Any:
-    """JSON, or None where it is none; JSON Lines are none, unless there is but one."""
-    try:
-        return json.loads(text)
-    except ValueError:
-        return None
 
 
 def _within(folder: Path) -> list[Path]:

@@ -1,13 +1,15 @@
 """A campaign's records and its table: kept, taken up again, and said."""
 
-from dataclasses import replace
+import json
+import math
+import re
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from priot_hil.harness.mutation.campaign import known_times
-from priot_hil.harness.mutation.records import Record, Results, Size, Verdict, arguments, fingerprint, record_of
+from priot_hil.harness.mutation.campaign import read_times
+from priot_hil.harness.mutation.records import Record, Results, Size, Verdict, arguments, fingerprint
 from priot_hil.harness.mutation.report import difference, is_open, read_campaigns, render, summary, write_report
 from priot_hil.harness.paths import ROOT
 from priot_hil.reference.errors import InputError
@@ -38,12 +40,12 @@ def test_records_are_taken_up_again_for_the_same_firmware_and_suite(tmp_path: Pa
     results = Results(path, "one")
     for record in RECORDS:
         results.add(record)
-    results.add(replace(RECORDS[3], verdict=Verdict.FAILED))
-    with path.open("ab") as file:
-        file.write(b'\xff\n[1]\n{"key": "one"}\n{"key": "one", "verdict": "none"}\n{"key": "one", "id": "cut')
+    results.add(replace(RECORDS[3], verdict=Verdict.FAILED, test=SHORT))
+    with path.open("a") as file:
+        file.write('{"key": "one", "id": "cut')
     again = Results(path, "one")
     assert again.records == {record.id: record for record in RECORDS} | {
-        "b.c:g:jump:4": replace(RECORDS[3], verdict=Verdict.FAILED)
+        "b.c:g:jump:4": replace(RECORDS[3], verdict=Verdict.FAILED, test=SHORT)
     }
     assert Results(path, "two").records == {}
 
@@ -52,21 +54,24 @@ def test_records_are_taken_up_again_for_the_same_firmware_and_suite(tmp_path: Pa
     ("content", "times"),
     [
         (b'{"key": "one", "times": {"a": 1.5, "b": 2}}', {"a": 1.5, "b": 2.0}),
-        (b'{"key": "two", "times": {"a": 1.5}}', {}),
-        (b'{"key": "one"}', {}),
-        (b'{"key": "one", "times": 3}', {}),
-        (b'{"key": "one", "times": {"a": "long"}}', {}),
-        (b'{"key": "one", "tim', {}),
-        (b"[]", {}),
-        (b"\xff", {}),
-        (None, {}),
+        (b'{"key": "two", "times": {"a": 1.5}}', {"a": 1.5}),
+        (b'{"key": "one"}', None),
+        (b'{"key": "one", "times": 3}', None),
+        (b'{"key": "one", "times": {"a": "long"}}', None),
+        (b'{"key": "one", "tim', None),
+        (b"[]", None),
+        (b"\xff", None),
+        (None, None),
     ],
 )
-def test_times_that_cannot_be_read_are_measured_again(tmp_path: Path, content: bytes | None, times: Any) -> None:
+def test_times_that_cannot_be_read_are_measured_again(
+    tmp_path: Path, content: bytes | None, times: dict[str, float] | None
+) -> None:
     """A damaged file is as good as none."""
     if content is not None:
         (tmp_path / "times").write_bytes(content)
-    assert known_times(tmp_path / "times", "one") == times
+    found = read_times(tmp_path / "times")
+    assert (None if found is None else found.times) == times
 
 
 def test_the_fingerprint_is_that_of_firmware_and_suite(tmp_path: Path) -> None:
@@ -149,11 +154,36 @@ def test_records_that_took_hours_are_not_replaced_by_fewer(tmp_path: Path) -> No
     }
 
 
-@pytest.mark.parametrize("content", ["", "[]", '{"host": {"of": 1}}', '{"host": {"of": 1, "records": [{}]}}'])
-def test_other_files_are_no_records(tmp_path: Path, content: str) -> None:
-    """A sentence, and the file is left alone."""
+ENTRY = {name: value for name, value in asdict(KILLED).items() if value is not None}
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ("", "expected records of mutants, got an empty file"),
+        ("[]", "expected an object, got []"),
+        ('{"host": {"of": 1}}', "host.records: expected a value, got nothing"),
+        ('{"host": {"of": 1, "records": [{}]}}', "host.records[0].id: expected a value, got nothing"),
+        ('{"host": {"of": 1, "records": []}, "host": {"of": 1, "records": []}}', "got no JSON: the key 'host' twice"),
+        (json.dumps({"host": {"of": 0, "records": [ENTRY]}}), "host.records: expected each mutant once, and at most 0"),
+        (json.dumps({"host": {"of": 9, "records": [ENTRY, ENTRY]}}), "host.records: expected each mutant once"),
+        (json.dumps({"host": {"of": 9, "records": [{**ENTRY, "line": 0}]}}), "host.records[0].line: expected greater"),
+        (json.dumps({"host": {"of": 9, "records": [{**ENTRY, "line": True}]}}), "[0].line: expected a valid integer"),
+        (
+            json.dumps({"host": {"of": 9, "records": [{**ENTRY, "seconds": math.nan}]}}),
+            "[0].seconds: expected a fin",
+        ),
+        (json.dumps({"host": {"of": 9, "records": [{**ENTRY, "seconds": -1}]}}), "[0].seconds: expected greater than"),
+        (json.dumps({"host": {"of": 9, "records": [{**ENTRY, "verdict": "won"}]}}), "[0].verdict: expected 'failed',"),
+        (json.dumps({"host": {"of": 9, "records": [{**ENTRY, "file": "b.c"}]}}), "[0].id: expected one of sign in b.c"),
+        (json.dumps({"host": {"of": 9, "records": [{**ENTRY, "test": ""}]}}), "[0].test: expected one that did not"),
+        (json.dumps({"host": {"of": 9, "records": [{**ENTRY, "why": 1}]}}), "[0].why: expected no such key, got 1"),
+    ],
+)
+def test_other_files_are_no_records(tmp_path: Path, content: str, reason: str) -> None:
+    """A sentence that names the field, and the file is left alone."""
     (tmp_path / "mutation.json").write_text(content)
-    with pytest.raises(InputError, match=r"mutation\.json: expected records of mutants"):
+    with pytest.raises(InputError, match=rf"mutation\.json: .*{re.escape(reason)}"):
         write_report(tmp_path, "host", RECORDS, argue, 1)
     assert (tmp_path / "mutation.json").read_text() == content
 
@@ -161,9 +191,17 @@ def test_other_files_are_no_records(tmp_path: Path, content: str) -> None:
 @pytest.mark.parametrize(
     ("content", "got"),
     [
-        ('[a]\nmutants = ["x"]', "less"),
-        ('[a]\nargument = "why"', "less"),
-        ('[a]\nmutants = ["x"]\nargument = "why"\n[b]\nmutants = ["x"]\nargument = "why"', "x in another one too"),
+        ('[a]\nmutants = ["x"]', "nothing"),
+        ('[a]\nargument = "why"', "nothing"),
+        ('[a]\nmutants = []\nargument = "why"', r"\[\]"),
+        ('[a]\nmutants = ["x"]\nargument = " "', "' '"),
+        ('[a]\nmutants = "x"\nargument = "why"', "'x'"),
+        ('[a]\nmutants = ["x"]\nargument = "why"\ndevice = "host"', "'host'"),
+        ("[a", "no TOML"),
+        (
+            '[a]\nmutants = ["x"]\nargument = "why"\n[b]\nmutants = ["x"]\nargument = "why"',
+            "x, which is in another one too",
+        ),
     ],
 )
 def test_an_argument_needs_a_mutant_and_words(tmp_path: Path, content: str, got: str) -> None:
@@ -190,7 +228,45 @@ def test_the_committed_table_is_what_its_records_give() -> None:
     assert sum(len(records) for _, records in campaigns.values()) >= 330
 
 
-def test_a_record_is_read_as_it_was_written() -> None:
-    """What is not said is as it would be of a mutant that was not killed."""
-    entry: dict[str, Any] = {name: getattr(KILLED, name) for name in ("id", "file", "operator", "line")}
-    assert record_of(entry | {"before": "a", "after": "b", "verdict": "survived"}).size is None
+def test_texts_that_break_lines_elsewhere_are_read_back(tmp_path: Path) -> None:
+    r"""A record ends at ``\n`` alone, whatever a test has said."""
+    said = replace(KILLED, said="a \u2028 b \x85 c \x0b d \x1c e \n f \r", before="\u2029")
+    results = Results(tmp_path / "host.jsonl", "one")
+    for record in (said, RECORDS[1]):
+        results.add(record)
+    assert list(Results(tmp_path / "host.jsonl", "one").records.values()) == [said, RECORDS[1]]
+
+
+def test_a_record_behind_one_that_was_cut_off_is_whole(tmp_path: Path) -> None:
+    """What a kill has left of a line is taken away by the next record, and nothing else is."""
+    path = tmp_path / "host.jsonl"
+    Results(path, "one").add(RECORDS[0])
+    whole = path.read_bytes()
+    for left in (whole[:-1], whole[:40], b"{", b""):
+        path.write_bytes(whole + left)
+        again = Results(path, "one")
+        assert path.read_bytes() == whole + left
+        again.add(RECORDS[1])
+        again.add(RECORDS[2])
+        assert list(Results(path, "one").records.values()) == RECORDS[:3]
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("{", "line 2: expected records of mutants, got no JSON"),
+        ("", "line 2: expected text that ends with"),
+        ("{}", "line 2: key: expected the fingerprint that a record holds for, got none"),
+        ('{"key": "one"}', "line 2: id: expected a value, got nothing"),
+        ('{"key": "one", "key": "one"}', "line 2: .* the key 'key' twice"),
+        (json.dumps({"key": "one", **asdict(KILLED), "line": 1.0}), "line 2: line: expected a valid integer, got 1.0"),
+    ],
+)
+def test_a_damaged_record_is_not_passed_over(tmp_path: Path, line: str, reason: str) -> None:
+    """It would be tried again, and the report would count one that nobody has seen; the line is named."""
+    path = tmp_path / "host.jsonl"
+    Results(path, "one").add(RECORDS[0])
+    with path.open("a") as file:
+        file.write(f"{line}\n")
+    with pytest.raises(InputError, match=reason):
+        Results(path, "one")

@@ -16,7 +16,7 @@ from priot_hil.harness.devices import open_emulator, open_engine
 from priot_hil.harness.engines import DeviceEngine
 from priot_hil.harness.errors import LinkLost
 from priot_hil.harness.frames import decode_frame, encode_frame, encode_request
-from priot_hil.harness.protocol import CommandCode, TrainStepResponse
+from priot_hil.harness.protocol import VERSION, CommandCode, Frame, KindCode, TrainStepResponse
 from priot_hil.harness.replay import replay
 from priot_hil.harness.transcript import KEPT_BYTES, KEPT_ENTRIES, Transcript, read_transcript
 from priot_hil.harness.transports.replay import exchanges
@@ -160,28 +160,22 @@ def test_requests_are_paired_with_their_answers(recorded: Path) -> None:
     ("text", "said"),
     [
         (None, "expected a file, got none of that name"),
+        ("", "expected a transcript, got an empty file"),
+        ("0.1 > 00\n0.2 < 00", r"line 2: expected an end of \\n: it is cut off, got the end of the file"),
+        ("0.1 > 00\r\n", r"line 1: expected text that ends with \\n alone, got an end of \\r\\n"),
+        ("\u0661.\u0662 > 00\n", "line 1: expected `SECONDS > BYTES`"),
         ("0.1 > 00\nnonsense\n", r"line 2: expected `SECONDS > BYTES` or `SECONDS < BYTES`, got 'nonsense'"),
         ("0.1 > 0\n", "line 1: expected"),
-        (b"# \xff\n0.1 > 00\n", "transcript .*: expected text, got 'utf-8' codec"),
         ("# nothing\n", "expected a transcript in which a device answers HELLO, got none of its answers"),
     ],
 )
 def test_what_is_no_transcript_is_refused(tmp_path: Path, text: str | bytes | None, said: str) -> None:
     """One sentence with the file and the line."""
     path = tmp_path / "file.log"
-    if isinstance(text, bytes):
-        path.write_bytes(text)
-    elif text is not None:
-        path.write_text(text)
+    if text is not None:
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(InputError, match=said):
         open_replay(path)
-
-
-def test_lines_end_at_line_ends_alone(tmp_path: Path) -> None:
-    """A device may be called anything; a file may have come by way of a system with other line ends."""
-    path = tmp_path / "file.log"
-    path.write_bytes("# odd\u2028name\x0c\x85: seconds\r\n0.1 > 0a\r\n".encode())
-    assert read_transcript(path) == [[(0.1, ">", b"\n")]]
 
 
 def test_a_damaged_transcript_is_refused_or_read(tmp_path: Path) -> None:
@@ -214,3 +208,14 @@ def test_devices_of_one_name_have_files_of_their_own(own_session: Path) -> None:
     """Numbered, so that none overwrites another's."""
     names = [path.name for _ in range(3) if (path := Transcript("serial:A/1").write()) is not None]
     assert names == ["serial-A-1.log", "serial-A-1-2.log", "serial-A-1-3.log"]
+
+
+def test_a_name_with_ends_of_lines_is_one_line() -> None:
+    """Whatever a device is called, and whatever it says: what passed is read back."""
+    kept = Transcript("a\n0.5 > 00 \u2028 \x85 \udcff")
+    log = Frame(VERSION, KindCode.LOG, 0, 0, 0, 9, 0)
+    passed = [b"\0", encode_frame(log, "\u2028\x85\n0.1".encode())]
+    for data in passed:
+        kept.received(data)
+    (part,) = read_transcript(kept.write())
+    assert [data for _, _, data in part] == passed

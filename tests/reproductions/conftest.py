@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import re
 import struct
 from dataclasses import replace
 from functools import partial
@@ -22,6 +23,14 @@ from priot_hil.reproductions.mnist_sources import decode
 from priot_hil.reproductions.performance import Material
 from priot_hil.reproductions.plan import plan
 from priot_hil.reproductions.runner import Reproduction
+
+CHECKPOINT, CODE = "c" * 64, "d" * 64
+MADE = {
+    "git": {"commit": "a" * 40, "is_dirty": False},
+    "packages": {"numpy": "2.0", "ziglang": "0.1", "unicorn": "2.1"},
+    "engines": {},
+}
+MACHINE = {"system": "one", "processor": "it", "python": "3"}
 
 
 class FakeSource:
@@ -80,7 +89,7 @@ def source(packed):
 @pytest.fixture(scope="session")
 def material(arrays):
     """Data and model of a run."""
-    return Material(ImageSet(**arrays), committed_models("tiny_cnn", ["float"]))
+    return Material(ImageSet(**arrays), committed_models("tiny_cnn", ["float"]), MADE, MACHINE)
 
 
 @pytest.fixture(scope="session")
@@ -111,7 +120,7 @@ def experiment():
 @pytest.fixture(scope="session")
 def runs(experiment):
     """Its runs by the name of their row."""
-    return {run.row.name: run for run in plan(experiment, "reference", None, {"float": "a checkpoint"}, "a code")}
+    return {run.row.name: run for run in plan(experiment, "reference", None, {"float": CHECKPOINT}, CODE)}
 
 
 @pytest.fixture
@@ -121,8 +130,11 @@ def small_table(experiment, loader, tmp_path):
 
     def make(out="out", loader=loader, scheduler=None, **changes):
         console = Console(file=io.StringIO(), width=130)
-        small = replace(experiment, rows=rows, angles=(30, 45), **changes)
-        runs = plan(small, "reference", None, {"float": "a checkpoint"}, "a code")
+        ((name, text),) = experiment.sources
+        for key, value in {"angles": [30, 45], **changes}.items():
+            text = re.sub(f"(?m)^{key} = .*$", f"{key} = {value}", text, count=1)
+        small = replace(parse_experiment("accuracy", {name: text}), rows=rows)
+        runs = plan(small, "reference", None, {"float": CHECKPOINT}, CODE)
         arguments = (small, runs, loader, tmp_path / out, "reference", "host", 2, console)
         return Reproduction(*arguments, scheduler=scheduler)
 

@@ -8,6 +8,7 @@ import pytest
 from priot_hil.reference.errors import InputError
 from priot_hil.reproductions.chain import Entry, breaks, linked, read_chain, read_lines, write_chain
 
+HASH = "0" * 64
 ENTRIES = [Entry({"a": 1}, {"seconds": 3}), Entry({"b": [1, 2], "a": "10 °"}), Entry({"c": None}, {"seconds": 4})]
 
 
@@ -83,9 +84,60 @@ def test_a_missing_and_a_moved_line_are_found(path):
     assert len(breaks(read_lines(path))) == 3
 
 
-@pytest.mark.parametrize("content", ["", "{}\n", "[1]\n", "not JSON\n", '{"sha256": "", "body": {}, "beside": {}}\n'])
-def test_what_is_no_chain_is_refused(path, content):
-    """With its name."""
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ("", ": expected a chain of records, got an empty file"),
+        ("{}\n", ", line 1: sha256: expected a value, got nothing"),
+        ("[1]\n", r", line 1: expected an object, got \[1\]"),
+        ("not JSON\n", ", line 1: expected a chain of records, got no JSON"),
+        ('{"sha256": "", "body": {}, "beside": {}}\n', ", line 1: sha256: expected"),
+        (f'{{"sha256": "{HASH}", "body": {{}}, "beside": {{}}}}\n', ", line 1: body.previous: expected a value"),
+        (f'{{"sha256": "{HASH}", "body": {{"previous": "x"}}, "beside": {{}}}}\n', ", line 1: body.previous: expected"),
+        (
+            f'{{"sha256": "{HASH}", "body": {{"previous": ""}}, "beside": {{}}, "x": 1}}\n',
+            ", line 1: x: expected no su",
+        ),
+    ],
+)
+def test_what_is_no_chain_is_refused(path, content, reason):
+    """With its name, the line and the field."""
     path.write_text(content, encoding="utf-8")
-    with pytest.raises(InputError, match=f"{path}: expected a chain of records"):
+    with pytest.raises(InputError, match=f"{path}{reason}"):
         read_chain(path)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda text: text[:-1], r"line 3: expected an end of \\n: it is cut off, got the end of the file"),
+        (lambda text: text[:-9], r"line 3: expected an end of \\n: it is cut off, got the end of the file"),
+        (lambda text: text.replace(b"\n", b"\r\n"), r"line 1: expected text that ends with \\n alone, got an end of"),
+        (lambda text: text.replace(b"\n", b"\n\n", 1), "line 2: expected text .* got an empty line"),
+        (lambda text: text.replace(b"\n", b"\r"), "line 1: expected an end of"),
+        (lambda text: b"\xef\xbb\xbf" + text, "expected a chain of records, got a byte order mark before it"),
+        (lambda text: text.replace(b"\xc2\xb0", b"\xb0"), "line 2: expected a chain of records, got no JSON: invalid"),
+        (lambda text: text.decode().encode("utf-16"), "line 1: expected"),
+        (
+            lambda text: text.replace(b'"a": 1', b'"a": 1, "a": 1'),
+            "line 1: .* got no JSON: the key 'a' twice in one obj",
+        ),
+        (lambda text: text.replace(b"10 ", b"\\ud800"), "line 2: .* got no JSON: .*hex escape"),
+        (lambda text: text.replace(b"null", b"[" * 100_000 + b"]" * 100_000), "line 3: .* recursion limit exceeded"),
+        (lambda text: text.replace(b"null", b"1" * 10_000), "line 3: .* number out of range"),
+    ],
+)
+def test_lines_are_whole_and_of_utf_8(path, change, reason):
+    r"""They end at ``\n`` and at nothing else; a file that was cut off or converted is not the one written."""
+    path.write_bytes(change(path.read_bytes()))
+    with pytest.raises(InputError, match=reason):
+        read_lines(path)
+
+
+def test_a_text_may_have_what_ends_a_line_elsewhere(tmp_path):
+    """Nothing but a newline parts two records, and one within a text is escaped."""
+    ends = "\u2028 \u2029 \x85 \x0b \x0c \x1c \x1d \x1e \r \n \r\n"
+    entries = [Entry({"text": ends, ends: 1}, {"text": ends}), Entry({"b": 2})]
+    write_chain(tmp_path / "a.jsonl", entries)
+    assert read_chain(tmp_path / "a.jsonl") == entries
+    assert (tmp_path / "a.jsonl").read_bytes().count(b"\n") == 2

@@ -41,7 +41,7 @@ def bed(material, experiment):
     """Two rows on the stand-in for MNIST."""
     rows = tuple(row for row in experiment.rows if row.name in ("dynamic NITI", "PRIOT-S 10 % random"))
     setting = replace(read_setting(), experiment=replace(experiment, rows=rows))
-    return make_bed(setting, material, {"float": "a checkpoint"})
+    return make_bed(setting, material, {"float": "c" * 64})
 
 
 @pytest.fixture(scope="module")

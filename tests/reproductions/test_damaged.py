@@ -8,15 +8,16 @@ from damage import cuts, flips, shifts, sweep
 
 from priot_hil.harness.archive import pack, unpack
 from priot_hil.harness.manifest import contents_of
+from priot_hil.harness.paths import ROOT
 from priot_hil.reference.errors import InputError
 from priot_hil.reference.network import Linear, Network
 from priot_hil.reference.run import Model, Shifts, State
 from priot_hil.reproductions import checkpoint, integer_training
+from priot_hil.reproductions.chain import read_chain
 from priot_hil.reproductions.checkpoint import Checkpoint, read_checkpoint
 from priot_hil.reproductions.data import load_mnist
 from priot_hil.reproductions.files import sha256
-from priot_hil.reproductions.probe import Counts
-from priot_hil.reproductions.records import EpochRecord, RunRecord, keep, kept
+from priot_hil.reproductions.records import keep, kept, record_from_json
 
 NETWORK = Network((3,), (Linear(3, 2),))
 VALUES = {0: np.arange(-3, 3, dtype=np.int8).reshape(2, 3)}
@@ -36,14 +37,13 @@ def listed(arrays):
 
 def a_kept_run(path, monkeypatch):
     """A run of PRIOT-S behind its first epoch."""
-    counts = Counts(**dict.fromkeys(Counts.__dataclass_fields__, (1,)))
-    epochs = tuple(EpochRecord(i, 5, i or None, 123, 3, None, counts) for i in range(2))
-    run = {"row": "PRIOT-S", "test_samples": 8}
-    record = RunRecord("a key", run, {"x": "y"}, ({"host": "a"},), {"0": [8, 0, 12]}, 6, counts, epochs, {"seconds": 1})
-    keep(path, record, STATE)
+    entries = read_chain(ROOT / "docs" / "results" / "accuracy.jsonl")
+    entry = next(entry for entry in entries if entry.body.get("method") == "priot_s")
+    behind_first = record_from_json(entry.body, entry.beside).upto(1)
+    keep(path, behind_first, STATE)
 
     def read(file):
-        record, state = kept(file, "a key")
+        record, state = kept(file, behind_first.key)
         return record, record.beside, listed(state.values), listed(state.scored), state.rng, state.scales
 
     return read

@@ -73,7 +73,7 @@ def gate(monkeypatch):
     """The engines of all workers go through it; nothing is built or measured for them."""
     gate = Gate()
     monkeypatch.setattr(workers_module, "Engines", lambda: Engines(gate.open, (0.0,)))
-    monkeypatch.setattr(workers_module, "machine", lambda: {"system": "one"})
+    monkeypatch.setattr(workers_module, "machine", lambda: {"system": "one", "processor": "it", "python": "3"})
     yield gate
     gate.opened.set()
 

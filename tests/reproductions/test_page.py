@@ -262,10 +262,15 @@ def test_what_is_reported_on(table, tmp_path):
         with pytest.raises(InputError, match=got):
             chapters.choose([path])
     old.write_text('{"format": ')
-    with pytest.raises(
-        InputError, match=r"accuracy.jsonl: expected priot-table/2 or priot-cost/1, got JSONDecodeError"
-    ):
+    with pytest.raises(InputError, match=r"accuracy.jsonl: expected priot-table/2 or priot-cost/1, got no JSON: EOF"):
         chapters.choose([], tmp_path)
+    for text, got in (("[" * 100_000, "recursion limit"), ('{"format": 1, "format": 2}', "twice in one object")):
+        old.write_text(text)
+        with pytest.raises(InputError, match=f"accuracy.jsonl: expected .*, got no JSON: .*{got}"):
+            chapters.choose([old])
+    old.write_text('{"format": "a\\nb"}')
+    with pytest.raises(InputError, match=r"got 'a\\nb';"):
+        chapters.choose([old])
     (tmp_path / "only" / "old").mkdir(parents=True)
     (tmp_path / "only" / "old" / "cost.json").write_text('{"format": "priot-cost/0"}')
     with pytest.raises(InputError, match=r"records: expected files of .* in .*only, got .*cost.json is left out"):

@@ -207,11 +207,12 @@ def test_whoever_continues_a_run_is_named(runs, material, reference, tmp_path):
     """In order; the same one is named once. Times and machine are the last one's, and the seconds add up."""
     run, path = runs["before transfer"], tmp_path / "run.npz"
     found = []
+    by = {name: {**material.made, "packages": {**material.made["packages"], "numpy": name}} for name in ("one", "two")}
     for epochs, made in ((0, "one"), (1, "one"), (2, "two")):
-        here = replace(material, made={"by": made}, machine={"system": made})
+        here = replace(material, made=by[made], machine={**material.machine, "system": made})
         found.append(perform(replace(run, epochs=epochs), here, [reference], reference, path, lambda: None))
-    assert [record.made for record in found] == [({"by": "one"},), ({"by": "one"},), ({"by": "one"}, {"by": "two"})]
-    assert [record.beside["machine"] for record in found] == [{"system": "one"}, {"system": "one"}, {"system": "two"}]
+    assert [record.made for record in found] == [(by["one"],), (by["one"],), (by["one"], by["two"])]
+    assert [record.beside["machine"]["system"] for record in found] == ["one", "one", "two"]
     assert found[0].beside["seconds"] < found[1].beside["seconds"] < found[2].beside["seconds"]
 
 
@@ -330,7 +331,7 @@ def test_a_damaged_or_foreign_kept_run_is_refused(runs, run_it, tmp_path):
         run_it(runs["PRIOT"])
     contents.meta["record"]["format"] = "priot-run/1"
     path.write_bytes(pack(vouched(contents.meta, contents.arrays)))
-    with pytest.raises(InputError, match=r"priot-run/2.*got ValueError format is 'priot-run/1'.*delete it and give"):
+    with pytest.raises(InputError, match=r"format: expected priot-run/2, got 'priot-run/1'.*delete it and give"):
         run_it(runs["PRIOT"])
     path.write_bytes(content)
     with pytest.raises(InputError, match=f"expected run {runs['static NITI'].key}"):
@@ -347,8 +348,13 @@ def test_records_are_json_lines(runs, run_it, tmp_path):
     assert (first["row"], first["seed"], first["angle"], first["mu"]) == ("dynamic NITI", 10, 30, 5)
     assert len(first["epochs"]) == 3
     assert read_records(tmp_path / "a.jsonl") == records
+    write_records(tmp_path / "a.jsonl", [*records, records[1]])
+    with pytest.raises(
+        InputError, match=rf"a\.jsonl, line 5: key: expected one record of each run, got {records[1].key}"
+    ):
+        read_records(tmp_path / "a.jsonl")
     (tmp_path / "a.jsonl").write_text(lines[0] + "\n{}\n")
-    with pytest.raises(InputError, match="a chain of records"):
+    with pytest.raises(InputError, match=r"a\.jsonl, line 2: sha256: expected a value, got nothing"):
         read_records(tmp_path / "a.jsonl")
 
 

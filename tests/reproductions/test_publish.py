@@ -3,13 +3,18 @@
 import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from priot_hil.harness.paths import ROOT
 from priot_hil.reference.errors import InputError
+from priot_hil.reference.kinds import MethodKind
+from priot_hil.reference.run import Method, Model, State
 from priot_hil.reproductions.chain import linked
+from priot_hil.reproductions.data import Samples
+from priot_hil.reproductions.networks import TINY_CNN
 from priot_hil.reproductions.plan import plan
-from priot_hil.reproductions.probe import Counts
+from priot_hil.reproductions.probe import Counts, Probe
 from priot_hil.reproductions.publish import publish, published_tables, with_table
 from priot_hil.reproductions.records import EpochRecord, RunRecord
 from priot_hil.reproductions.table import Table, cell_of
@@ -19,23 +24,32 @@ README = f"# A\n\n{MARKS[0]}\n\n| old |\n\n{MARKS[1]}\n\n| another |\n\n<!-- end
 
 
 @pytest.fixture
-def table(experiment):
-    """The small table, whole."""
-    counts = Counts(*[(1, 1)] * 6)
-    records = [
-        RunRecord(
+def table(experiment, material):
+    """The small table, whole; half of the predictions are right, and nothing moves."""
+    layers = TINY_CNN.weighted
+    samples = Samples(np.empty((16, 0), np.int8), np.empty(16, np.int64))
+    probe = Probe(Model(TINY_CNN, {}, {}), Method(MethodKind.NITI_DYNAMIC), samples, 4)
+    nothing = Counts(*[(0,) * len(layers)] * 6)
+
+    def record(run):
+        is_static, theta = run.method.kind is not MethodKind.NITI_DYNAMIC, run.method.theta
+        return RunRecord(
             run.key,
             run.description(),
-            {},
-            (),
-            None,
-            1,
-            counts,
-            tuple(EpochRecord(i, 4, None, 0, None, None, counts) for i in range(run.epochs + 1)),
+            {"mnist_sha256": material.data_sha256, "drawn_sha256": "0" * 64},
+            (material.made,),
+            {str(i): [0, 0, 0] for i in layers} if is_static else None,
+            52040,
+            probe.totals(State({}, 1)),
+            tuple(
+                EpochRecord(i, 4, 4 if i else None, 0, None if theta is None else 0, None, nothing)
+                for i in range(run.epochs + 1)
+            ),
+            {"finished": "2026-11-28T04:16:38+00:00", "seconds": 1.5, "machine": material.machine},
         )
-        for run in plan(experiment, "host", None, {"float": "a"}, "b")
-    ]
-    return Table(experiment, "host", {cell_of(record): record for record in records})
+
+    records = [record(run) for run in plan(experiment, "host", None, {"float": "a" * 64}, "b" * 64)]
+    return Table(experiment, "host", {cell_of(each): each for each in records})
 
 
 @pytest.fixture
@@ -77,7 +91,7 @@ def test_only_its_own_marks_are_filled(table):
 def test_half_a_table_is_refused(table, root, tmp_path):
     """A missing run, or the short form; nothing is written."""
     less = dict(list(table.records.items())[:-1])
-    quick = replace(table, experiment=table.experiment.shortened())
+    quick = replace(table, experiment=table.experiment.shortened(), records={})
     for part, got in ((replace(table, records=less), "8 of 9 runs"), (quick, "one in its short form")):
         part.write(tmp_path / "new.jsonl")
         with pytest.raises(InputError, match=f"expected a whole table, got {got}"):

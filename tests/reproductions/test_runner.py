@@ -11,8 +11,6 @@ from priot_hil.reference.errors import InputError
 from priot_hil.reproductions.chain import read_lines
 from priot_hil.reproductions.experiment import tables
 from priot_hil.reproductions.material import MaterialLoader
-from priot_hil.reproductions.probe import Counts
-from priot_hil.reproductions.records import EpochRecord, RunRecord
 from priot_hil.reproductions.runner import has_others, reproduce
 from priot_hil.reproductions.table import Table, read_table
 
@@ -97,24 +95,19 @@ def test_a_damaged_kept_run_is_named(small_table, tmp_path, damage):
     assert [file.name for file in (tmp_path / "out").rglob("*")] == ["runs", path.name]
 
 
-def records_of(runs):
-    """A record for each run, as if it had been performed."""
-    counts = Counts(*[(1, 1)] * 6)
-    epoch = EpochRecord(0, 4, None, 0, None, None, counts)
-    return {run.key: RunRecord(run.key, run.description(), {}, (), None, 1, counts, (epoch,)) for run in runs}
-
-
 def test_a_table_of_other_code_is_kept(small_table, tmp_path):
     """Its runs took hours, and nothing else can show them; one with the same runs, or fewer, is replaced."""
     made = small_table()
+    records = made.perform()
     path = tmp_path / "out" / "accuracy-reference.jsonl"
-    made.report(records_of(made.runs[:2]))
-    made.report(records_of(made.runs))
+    for count in (2, len(records)):
+        made.report({record.key: record for record in records[:count]})
     first = path.read_bytes()
     assert [each.name for each in path.parent.glob("*.jsonl")] == [path.name]
-    other = replace(small_table(), runs=[replace(run, code="other code") for run in made.runs])
+    other = replace(small_table(), runs=[replace(run, code="0" * 64) for run in made.runs])
     for count in (1, 2):  # as it goes on after Ctrl-C
-        other.report(records_of(other.runs[:count]))
+        performed = zip(other.runs[:count], records, strict=False)
+        other.report({run.key: replace(record, key=run.key, run=run.description()) for run, record in performed})
         assert len(read_table(path).records) == count
     aside = path.with_name("accuracy-reference-earlier-1.jsonl")
     assert aside.read_bytes() == first

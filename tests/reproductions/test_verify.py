@@ -9,15 +9,20 @@ from rich.console import Console
 
 from priot_hil.reference.errors import InputError
 from priot_hil.reference.reference_engine import ReferenceEngine
-from priot_hil.reproductions.chain import write_chain
+from priot_hil.reproductions.chain import Entry, read_chain, write_chain
 from priot_hil.reproductions.performance import Material, perform
-from priot_hil.reproductions.plan import plan
+from priot_hil.reproductions.plan import key_of, plan
 from priot_hil.reproductions.records import EpochRecord
 from priot_hil.reproductions.table import Cell, Table, cell_of, read_table
 from priot_hil.reproductions.verify import Recomputation, check, choose, differences, other_makers, verify
 
 PRIOT = Cell("PRIOT", 30, 10)
-MADE = {"git": {"commit": "abc", "is_dirty": False}, "packages": {"numpy": "2.0"}, "engines": {}}
+MADE = {
+    "git": {"commit": "a" * 40, "is_dirty": False},
+    "packages": {"numpy": "2.0", "ziglang": "0.1", "unicorn": "2.1"},
+    "engines": {},
+}
+MACHINE = {"system": "one", "processor": "it", "python": "3"}
 
 
 @pytest.fixture(scope="module")
@@ -25,8 +30,8 @@ def table(experiment, material, loader, tmp_path_factory):
     """Three rows of the small table, performed on the reference."""
     folder = tmp_path_factory.mktemp("runs")
     wanted = ("before transfer", "static NITI", "PRIOT")
-    known = Material(material.images, material.models, MADE, {"system": "one"})
-    runs = plan(experiment, "reference", None, loader.sums, "another code")
+    known = Material(material.images, material.models, MADE, MACHINE)
+    runs = plan(experiment, "reference", None, loader.sums, "e" * 64)
     records = [
         perform(run, known, [ReferenceEngine()], ReferenceEngine(), folder / run.key, lambda: None)
         for run in runs
@@ -64,7 +69,7 @@ def test_performed_again_only_what_stands_beside_differs(table, material, tmp_pa
     run = next(run for run in plan(table.experiment, "reference", None, {"float": ""}, "") if run.row.name == "PRIOT")
     record = table.records[PRIOT]
     run = replace(run, checkpoint=record.run["checkpoint_sha256"], code=record.run["code_sha256"])
-    known = Material(material.images, material.models, MADE, {"system": "two"})
+    known = Material(material.images, material.models, MADE, {**MACHINE, "system": "two"})
     again = perform(run, known, [ReferenceEngine()], ReferenceEngine(), tmp_path / "run", lambda: None)
     assert again.beside["machine"] != record.beside["machine"]
     first, second = (Table(table.experiment, "reference", {PRIOT: each}) for each in (record, again))
@@ -187,8 +192,8 @@ def test_a_record_that_is_not_the_experiment_s_is_found(table):
     ]
     stranger = Cell("PRIOT", 30, 11)
     assert check(replace(table, records={stranger: record})) == [f"{stranger}: the experiment has no such run"]
-    other = replace(record, run={**record.run, "code_sha256": "changed"})
-    assert "the record's key is" in check(replace(table, records={PRIOT: other}))[0]
+    other = replace(record, run={**record.run, "devices": ["host"]})
+    assert check(replace(table, records={PRIOT: other})) == [f"{PRIOT}: performed on host, the table on reference"]
 
 
 def test_cells_are_chosen(table):
@@ -210,6 +215,50 @@ def test_cells_are_chosen(table):
             choose(table, cells, sample, None)
 
 
+@pytest.mark.parametrize("asked", [None, "nosuch"])
+def test_an_engine_that_is_not_here_is_said_before_anything_starts(table, tmp_path, asked):
+    """Whether the records name it or the command does."""
+    record = table.records[PRIOT]
+    run = {**record.run, "devices": ["nosuch" if asked is None else "reference"]}
+    other = replace(record, run=run, key=key_of(run))
+    replace(table, device=run["devices"][0], records={PRIOT: other}).write(tmp_path / "a.jsonl")
+    with pytest.raises(InputError, match=r"device: expected one of .*, got 'nosuch'"):
+        verify(tmp_path / "a.jsonl", sample=1, device=asked, console=Console(file=io.StringIO()))
+
+
+def test_what_cannot_be_is_refused_and_what_is_not_the_experiment_s_is_found(table, tmp_path):
+    """Impossible numbers end every command that reads a table; strange runs are listed here, and end the others."""
+    changed(table, test_correct=9).write(tmp_path / "a.jsonl")
+    for read in (verify, read_table):
+        with pytest.raises(InputError, match=r"a\.jsonl, line 4: epochs\[2\]\.test_correct: expected .* 8, got 9"):
+            read(tmp_path / "a.jsonl")
+    run = {**table.records[PRIOT].run, "mu": 4}
+    other = replace(table.records[PRIOT], run=run, key=key_of(run))
+    replace(table, records={**table.records, PRIOT: other}).write(tmp_path / "b.jsonl")
+    wrong, text = said(tmp_path / "b.jsonl")
+    assert wrong == 1
+    assert f"wrong: {PRIOT}: mu is 4 in the record, 5 in the experiment" in text
+    with pytest.raises(InputError, match=f"expected records of its own experiment, got {PRIOT}: mu is 4"):
+        read_table(tmp_path / "b.jsonl")
+
+
+def test_an_experiment_s_files_are_those_that_it_names(table, tmp_path):
+    """The head's texts are part of what is read; one that nothing names, or that is none, is refused with the line."""
+    table.write(tmp_path / "a.jsonl")
+    head, *records = read_chain(tmp_path / "a.jsonl")
+    texts = head.body["experiment"]
+    for change, reason in (
+        ({"experiment": {**texts, "other.toml": ""}}, "files: expected accuracy.toml and those that it builds on"),
+        ({"experiment": {"accuracy.toml": "["}}, "got no TOML"),
+        ({"experiment": {"accuracy.toml": f"a = {'[' * 10_000}"}}, "got no TOML"),
+        ({"experiment": {}}, "format: expected text, got nothing"),
+        ({"table": "../accuracy"}, "table: expected string should match pattern"),
+    ):
+        write_chain(tmp_path / "b.jsonl", [Entry({**head.body, **change}), *records])
+        with pytest.raises(InputError, match=f"b.jsonl, line 1: .*{reason}"):
+            verify(tmp_path / "b.jsonl")
+
+
 def test_other_makers_are_told(table):
     """Versions and builds that are not those here: no fault."""
     record = table.records[PRIOT]
@@ -223,18 +272,18 @@ def test_a_file_that_is_no_table_is_refused(table, tmp_path):
     """A chain of something else, or of fewer or of other records than its head says."""
     path = tmp_path / "a.jsonl"
     path.write_text("{}\n", encoding="utf-8")
-    with pytest.raises(InputError, match="expected a chain of records"):
+    with pytest.raises(InputError, match=r"a\.jsonl, line 1: sha256: expected a value, got nothing"):
         verify(path)
     table.write(path)
     lines = path.read_text(encoding="utf-8").splitlines()
     path.write_text("\n".join([*lines[:-1], ""]), encoding="utf-8")
-    with pytest.raises(InputError, match="2 records where the head says 3"):
+    with pytest.raises(InputError, match="line 1: records: expected 2, as many as follow, got 3"):
         verify(path)
     write_chain(path, [*table.entries()[:3], table.entries()[2]])
-    with pytest.raises(InputError, match="two records of one cell"):
+    with pytest.raises(InputError, match="line 4: expected one record of each run, got a second one of"):
         verify(path)
     path.write_text("\n".join([*lines[1:], ""]), encoding="utf-8")
-    with pytest.raises(InputError, match=r"a table \(priot-table/2\)"):
+    with pytest.raises(InputError, match="line 1: format: expected priot-table/2, got 'priot-run/2'"):
         verify(path)
 
 
