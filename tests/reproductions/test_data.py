@@ -115,6 +115,16 @@ def test_a_folder_that_cannot_be_made_is_refused(tmp_path, sums):
         load_mnist(tmp_path / "file" / "below", [Never()], sums)
 
 
+@pytest.mark.parametrize("named", [" ", "a\nb", "a\x1b[31m", "a" * 4001])
+def test_what_is_no_path_is_refused(named, monkeypatch):
+    """In one sentence."""
+    monkeypatch.setenv("PRIOT_DATA", named)
+    with pytest.raises(
+        InputError, match=r"^PRIOT_DATA: expected a folder, got '.*'; give one on one line, or leave it o"
+    ):
+        data_folder()
+
+
 @pytest.mark.parametrize(
     ("environment", "expected"),
     [
