@@ -158,18 +158,8 @@ def bisect(
     """Find the first step of a long run in which two engines differ, and keep it as a capsule."""
     from priot_hil.reproductions.bisect import bisect as find_step
 
-    found = find_step(
-        device,
-        against=against,
-        table=table,
-        row=row,
-        angle=angle,
-        seed=seed,
-        epochs=epochs,
-        epoch=epoch,
-        out=out,
-    )
-    return CHECK_FAILED if found else 0
+    run = {"table": table, "row": row, "angle": angle, "seed": seed, "epochs": epochs, "epoch": epoch}
+    return CHECK_FAILED if find_step(device, against=against, out=out, **run) else 0
 
 
 @command

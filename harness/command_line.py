@@ -140,7 +140,7 @@ def with_status(function: Callable[..., int | None]) -> Callable[..., None]:
 
     @functools.wraps(function)
     def run(*args: Any, **options: Any) -> None:
-        with _ended_by_sentences():
+        with ended_by_sentences():
             status = function(*args, **options)
             sys.stdout.flush()
         if status:
@@ -150,7 +150,12 @@ def with_status(function: Callable[..., int | None]) -> Callable[..., None]:
 
 
 @contextmanager
-def _ended_by_sentences() -> Iterator[None]:
+def ended_by_sentences() -> Iterator[None]:
+    """What `with_status` does, for a block.
+
+    Raises:
+        Exit: With its sentence and status.
+    """
     try:
         yield
     except CheckFailed as failed:
@@ -161,8 +166,9 @@ def _ended_by_sentences() -> Iterator[None]:
     except KeyboardInterrupt:
         raise Exit("error: interrupted; give the same command again to go on.", INTERRUPTED) from None
     except OSError as error:
-        if isinstance(error, BrokenPipeError) and _nobody_reads():
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is flushed at the end
+        nobody_reads = isinstance(error, BrokenPipeError) and _nobody_reads()
+        _drop_output()
+        if nobody_reads:
             raise Exit(code=PIPE_CLOSED) from None
         if error.filename is None and error.errno not in NO_ROOM:
             raise
@@ -185,3 +191,11 @@ def _nobody_reads() -> bool:
     except (OSError, ValueError):
         return False
     return any(events & (select.POLLERR | select.POLLHUP) for _, events in poll.poll(0))
+
+
+def _drop_output() -> None:
+    """Forget what standard output does not take: Python would try it again at its end, and complain."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,6 +1,7 @@
 """What invoke's own parser does otherwise here: refusals with status 2, and the help of a task wherever it is asked."""
 
 import functools
+import sys
 
 from invoke.exceptions import Exit, ParseError
 from invoke.parser.parser import ParseMachine
@@ -8,7 +9,7 @@ from invoke.program import Program
 
 from priot_hil.reference.errors import InputError
 
-from .command_line import BAD_INPUT
+from .command_line import BAD_INPUT, ended_by_sentences
 
 HELP = ("--help", "-h")
 
@@ -50,10 +51,13 @@ def refuse_in_sentences() -> None:
         complete(machine)
 
     def finish(program: Program) -> None:
-        try:
-            clean_up(program)
-        except ParseError as error:
-            raise Exit(f"error: {error} See `./run invoke --list`.", BAD_INPUT) from error
+        with ended_by_sentences():
+            try:
+                clean_up(program)
+            except ParseError as error:
+                raise Exit(f"error: {error} See `./run invoke --list`.", BAD_INPUT) from error
+            finally:
+                sys.stdout.flush()
 
     methods = (
         (ParseMachine, "error", refuse),

@@ -168,7 +168,13 @@ def test_an_unknown_name_is_refused(task: str, option: str, declared: Declared, 
     if (task, option) == ("mutate", "only"):
         pytest.importorskip("tree_sitter")
     device = declared.kind is not None and declared.kind.legal in NAMED
-    for name in ("nosuch", "nosuch,nosuch", "../nosuch", "9" * 300, *(("replay:no such file", "") if device else ())):
+    for name in (
+        "nosuch",
+        "nosuch,nosuch",
+        "../nosuch",
+        "9" * 300,
+        *(("replay:no such file", "/dev/nosuch") if device else ()),
+    ):
         refusal(*given(task, option, name))
 
 

@@ -100,8 +100,18 @@ def task():
 try:
     task()
 except Exit as end:
+    print(end.message or "", file=sys.stderr, end="")
     sys.exit(end.code)
 """
+
+
+def printed_to(write: int, lines: int) -> tuple[int, str]:
+    """Status and standard error of a task that prints to a file handle."""
+    command = [sys.executable, "-c", PRINTS.replace("LINES", str(lines))]
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    done = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, env=environment, text=True, check=False)
+    os.close(write)
+    return done.returncode, done.stderr
 
 
 @pytest.mark.parametrize("lines", [1, 100_000])
@@ -109,10 +119,17 @@ def test_a_reader_that_goes_away_ends_it_without_a_word(lines: int) -> None:
     """While it prints, and where all is printed at its end."""
     read, write = os.pipe()
     os.close(read)
-    command = [sys.executable, "-c", PRINTS.replace("LINES", str(lines))]
-    done = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, text=True, check=False)
-    os.close(write)
-    assert (done.returncode, done.stderr) == (141, "")
+    assert printed_to(write, lines) == (141, "")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="Linux alone has it")
+@pytest.mark.parametrize("lines", [1, 100_000])
+def test_output_to_a_full_disk_ends_in_a_sentence(lines: int) -> None:
+    """Once, and Python does not complain of it again."""
+    status, said = printed_to(os.open("/dev/full", os.O_WRONLY), lines)
+    assert status == 2
+    assert said.startswith("error: a file: expected a file or folder that can be used, got ")
+    assert len(said.splitlines()) == 1
 
 
 def test_every_option_has_to_say_what_it_takes() -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from priot_hil.harness.capsule import read_capsule
 from priot_hil.harness.devices import open_engine
-from priot_hil.harness.emulated_board import emulate, open_board
+from priot_hil.harness.emulated_board import _check_symlink, emulate, open_board
 from priot_hil.harness.engines import DeviceEngine
 from priot_hil.harness.replay import replay
 from priot_hil.reference.errors import InputError
@@ -82,3 +82,18 @@ def test_replaces_no_file(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="expected a new name"):
         emulate("emulator", "uart", place)
     assert place.read_text() == "mine"
+
+
+def test_replaces_no_other_link(tmp_path: Path) -> None:
+    """One to a file or a folder is somebody else's; one that dangles in /dev was left behind by a board."""
+    file, place = tmp_path / "file", tmp_path / "board"
+    file.write_text("mine")
+    for target in (file, tmp_path, tmp_path / "nothing"):
+        place.symlink_to(target)
+        with pytest.raises(InputError, match="expected a new name, or a link to a terminal, got the link "):
+            _check_symlink(place)
+        assert place.readlink() == target
+        place.unlink()
+    place.symlink_to("/dev/pts/9999")
+    _check_symlink(place)
+    assert place.is_symlink()

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from priot_hil.harness.options import BAUD, BITS_PER_SECOND, Existing, Kind, Number, OneOf, Place, Text, Whole, shown
@@ -27,6 +27,10 @@ def taken(kind: Kind, text: str) -> object:
 
 
 @given(value=st.integers())
+@example(value=-4)
+@example(value=-3)
+@example(value=40)
+@example(value=41)
 def test_whole_numbers_in_their_range_are_taken_and_no_others(value: int) -> None:
     """As Python writes them; zeros before them, as many as you like, are no harm."""
     expected = value if -3 <= value <= 40 else None

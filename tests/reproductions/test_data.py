@@ -184,6 +184,16 @@ def test_of_many_that_find_none_one_fetches(tmp_path, source, sums, arrays):
     assert [path.name for path in tmp_path.iterdir()] == ["mnist.npz"]
 
 
+@pytest.mark.parametrize("named", [" ", "a\nb", "a\x1b[31m", "a" * 4001])
+def test_what_is_no_path_is_refused(named, monkeypatch):
+    """In one sentence."""
+    monkeypatch.setenv("PRIOT_DATA", named)
+    with pytest.raises(
+        InputError, match=r"^PRIOT_DATA: expected a folder, got '.*'; give one on one line, or leave it o"
+    ):
+        data_folder()
+
+
 @pytest.mark.parametrize(
     ("environment", "expected"),
     [
