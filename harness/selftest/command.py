@@ -44,6 +44,7 @@ def selftest(device: str, only: str = "", out: Path | None = None) -> int:
         raise InputError.about("device to plant bugs on", expected=expected, got=repr(device), do="name one of them")
     bench = Bench(FirmwareCopy(WORK), WORK / "found", device)
     bench.copy.refresh()
+    bench.build()  # shows how far it is
     proofs: dict[Planted, Proof] = {}
     clean = {None: Part(1, kind="clean", weight=SECONDS[Finder.SUITE])}
     parts = {bug: Part(1, kind=bug.finder, weight=SECONDS[bug.finder]) for bug in bugs}
