@@ -119,10 +119,10 @@ def test_the_first_unit_may_be_another(clock: Clock) -> None:
 
 
 def test_parts_beside_each_other_share_the_time(clock: Clock) -> None:
-    """Two workers, four runs of 10 epochs, a second each: 20 seconds in all."""
-    work = Work("epochs", {name: Part(10, kind="host") for name in "abcd"}, clock=clock)
+    """Two workers, eight runs of 10 epochs, a second each: 40 seconds in all."""
+    work = Work("epochs", {name: Part(10, kind="host") for name in "abcdefgh"}, clock=clock)
     begin = clock.now
-    for pair in ("ab", "cd"):
+    for pair in ("ab", "cd", "ef", "gh"):
         for name in pair:
             work.begin(name)
         for _ in range(10):
@@ -131,7 +131,7 @@ def test_parts_beside_each_other_share_the_time(clock: Clock) -> None:
                 work.advance(1, name)
             left = work.left()
             assert left is not None
-            assert clock.now - begin + left == pytest.approx(20, abs=0.001)
+            assert clock.now - begin + left == pytest.approx(40, abs=0.001)
 
 
 def test_it_takes_at_least_as_long_as_the_longest_part(clock: Clock) -> None:
