@@ -3,6 +3,7 @@
 import math
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -64,6 +65,7 @@ class Work:
         self._is_known = parts is not None
         self._parts: dict[Hashable, Part] = dict(parts) if parts is not None else {None: Part(0)}
         self._measured: dict[Hashable, tuple[float, float]] = {}  # by kind: seconds, and size
+        self._counts: Counter[Hashable] = Counter()  # by kind: how often units were done
         self._steps: dict[Hashable, float] = {}  # by kind: the size that was done at once
         self._running: dict[Hashable, float] = {}  # parts that have begun, and when their unit at work did
         self._last = clock()
@@ -101,6 +103,9 @@ class Work:
                 self._running[name] = now
             fading = math.exp2(-seconds / HALF_SECONDS)
             past_seconds, past_size = self._measured.get(part.kind, (0.0, 0.0))
+            if self._counts[part.kind] == 1 and name not in self._running:
+                past_seconds = past_size = 0.0  # what had to be started for the first ones was among their seconds
+            self._counts[part.kind] += 1
             self._measured[part.kind] = past_seconds * fading + seconds, past_size * fading + step
             self._steps[part.kind] = step
 

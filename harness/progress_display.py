@@ -147,11 +147,12 @@ class Bar:
         )
         bar.add_task("", **self._fields())
         bar.tasks[0].start_time = self._begin
-        bar.start()
-        for name in ("stdout", "stderr"):
-            if (file := getattr(sys, name)).isatty():  # a file or a pipe does not meet the bar
+        for name in ("stdout", "stderr"):  # before there is a bar that they could meet
+            if (file := getattr(sys, name)).isatty():
+                file.flush()
                 self._above[name] = _Above(file, console)
                 setattr(sys, name, self._above[name])
+        bar.start()
         return bar
 
     def _fields(self) -> dict[str, Any]:

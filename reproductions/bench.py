@@ -64,13 +64,12 @@ def bench(out: Path | None = None, console: Console | None = None, only: str | N
     measured = parts(only)
     out = check_file(RESULTS / (f"bench-{only}.json" if only else "bench.json") if out is None else out, BENCH)
     figures: dict[str, Any] = {"machine": machine()}
-    work_parts = {name: Part(UNITS.get(name, 1), kind=name, weight=SECONDS[name]) for name in measured}
-    with shown(Work("parts measured", work_parts)) as work:
+    work_parts = {name: Part(UNITS[name][0], kind=name, weight=UNITS[name][1]) for name in measured}
+    with shown(Work("figures and epochs", work_parts)) as work:
         for name in measured:
             done = partial(work.advance, name=name)
             figures[name] = vgg11_step() if name == VGG11_STEP else PARTS[name](Bed(done))
-            if name not in UNITS:
-                done()
+            work.advance(UNITS[name][0], name)  # of one that does not say more
             say(name.replace("_", " "), figures[name], highlight=False)
     write_aside(out, json.dumps(figures, indent=2) + "\n")
     say(f"Written: {out}")
@@ -81,7 +80,7 @@ class Bed:
     """What is measured on: the accuracy table's setting, seed 10 at 30 degrees, on real data."""
 
     def __init__(self, done: Callable[[], None]) -> None:
-        self.done = done  # told of an epoch of a whole run
+        self.done = done  # to be told of each unit, see UNITS
         self.experiment = read_experiment("accuracy")
         network, pretrainings = self.experiment.network, self.experiment.pretrainings
         self.material = Material(load_mnist(), committed_models(network, pretrainings))
@@ -120,6 +119,7 @@ def steps_per_second(bed: Bed) -> dict[str, float]:
         visits = order(0, 0, bed.experiment.train_samples)[:steps]
         engine.train_epoch(visits[:8])
         figures[name] = round(steps / seconds(partial(engine.train_epoch, visits)), 1)
+        bed.done()
     return figures
 
 
@@ -138,6 +138,7 @@ def board_steps(bed: Bed) -> dict[str, dict[str, float]]:
             "cycles": round(cycles),
             "milliseconds_at_125_MHz": round(1000 * cycles / BOARD_HZ, 2),
         }
+        bed.done()
     return figures
 
 
@@ -162,6 +163,7 @@ def kernel_cases_per_second(bed: Bed) -> dict[str, float]:
     for name in ENGINES:
         engine = open_engine(name)
         figures[name] = round(len(cases) / seconds(partial(run_all, engine.run_kernel, cases)), 1)
+        bed.done()
     return figures
 
 
@@ -211,14 +213,13 @@ PARTS: dict[str, Callable[[Bed], Any]] = {
     "full_run_on_the_emulated_board": full_run,
 }
 VGG11_STEP = "vgg11_step"
-UNITS = {"full_run_on_the_emulated_board": read_experiment("accuracy").epochs}  # of what consists of more than one
-# What a unit of each part takes, roughly.
-SECONDS = {
-    "steps_per_second": 4.0,
-    "training_step_on_the_board": 15.0,
-    "kernel_cases_per_second": 4.0,
-    "full_run_on_the_emulated_board": 7.0,
-    VGG11_STEP: 60.0,
+# Of each part: the figures or epochs that it takes one after the other, and the seconds that one takes, roughly.
+UNITS = {
+    "steps_per_second": (len(ENGINES), 2.0),
+    "training_step_on_the_board": (len(COSTED), 5.0),
+    "kernel_cases_per_second": (len(ENGINES), 1.5),
+    "full_run_on_the_emulated_board": (read_experiment("accuracy").epochs, 7.0),
+    VGG11_STEP: (1, 60.0),
 }
 
 

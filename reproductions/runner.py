@@ -61,7 +61,7 @@ def reproduce(
         jobs: Processes; None for one a core.
         published: A file with published accuracies to compare with, see `published.read_published`.
         scheduler: Address of a Dask scheduler whose workers perform the runs; None for processes of one's own.
-        console: Where progress and table go; None for standard output.
+        console: Where the table goes; None for standard output.
 
     Returns:
         The records in the table's order.
@@ -113,7 +113,7 @@ class Reproduction:
         device: The engine that all runs go through.
         calibrator: The engine that finds static scales; they are the same integers on every one, so the fastest.
         jobs: Worker processes on this machine.
-        console: Where progress and table go.
+        console: Where the table goes.
         published: Accuracies to compare with.
         scheduler: Address of a Dask scheduler whose workers are used instead.
     """

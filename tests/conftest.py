@@ -2,11 +2,13 @@
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from workers import check_workers, count_workers
 
+from priot_hil.harness.estimate import Work
 from priot_hil.harness.paths import ROOT
 from priot_hil.reference.errors import InputError
 
@@ -45,6 +47,20 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
     if option.numprocesses is None and option.dist == "no" and not option.tx and not option.usepdb:
         option.numprocesses = count_workers(config)
     return None
+
+
+@pytest.fixture
+def works(monkeypatch: pytest.MonkeyPatch) -> list[Work]:
+    """All work of which the test's code says how far it is."""
+    found: list[Work] = []
+    make = Work.__init__
+
+    def remember(self: Work, *arguments: Any, **options: Any) -> None:
+        make(self, *arguments, **options)
+        found.append(self)
+
+    monkeypatch.setattr(Work, "__init__", remember)
+    return found
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -47,6 +47,7 @@ def selftest(device: str, only: str | None = None, out: Path | None = None) -> i
     path = check_file(RESULTS / f"selftest-{device}{'-part' if only else ''}.md" if out is None else out, SELFTEST)
     bench = Bench(FirmwareCopy(WORK), WORK / "found", device)
     bench.copy.refresh()
+    bench.build()  # shows how far it is
     proofs: dict[Planted, Proof] = {}
     clean = {None: Part(1, kind="clean", weight=SECONDS[Finder.SUITE])}
     parts = {bug: Part(1, kind=bug.finder, weight=SECONDS[bug.finder]) for bug in bugs}

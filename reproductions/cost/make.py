@@ -69,7 +69,7 @@ def reproduce(
         quick: One epoch and few steps.
         device: A device that counts too; "host" and "emulator" add none.
         out: Folder of the results; None for ``results/cost`` here.
-        console: Where progress and table go; None for standard output.
+        console: Where the table goes; None for standard output.
 
     Returns:
         The record.
@@ -116,7 +116,7 @@ class CostTable:
         device: Counts too; or None.
         out: Folder of the results.
         name: Of the files there.
-        console: Where progress and table go.
+        console: Where the table goes.
     """
 
     bed: Bed

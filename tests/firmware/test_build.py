@@ -4,11 +4,14 @@ import ctypes
 import importlib.metadata
 import json
 import re
+import sys
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
+from priot_hil.harness import firmware
+from priot_hil.harness.estimate import Work
 from priot_hil.harness.firmware import BoardFirmware, BuildError, HostFirmware, build, has_host_compiler
 from priot_hil.harness.paths import ROOT
 from priot_hil.harness.planting import FirmwareCopy
@@ -148,3 +151,18 @@ def test_build_stops_at_planted_bugs(tmp_path: Path) -> None:
             build("rp2040", root=root)
     kernel.write_text(clean)
     build("rp2040", root=root)
+
+
+def test_a_build_says_how_far_it_is(tmp_path: Path, works: list[Work]) -> None:
+    """By ninja's own count; what it leaves out is done too."""
+    (tmp_path / "firmware").mkdir()
+    program = "print('-- configured'); [print(f'[{step}/9] compiling') for step in (1, 4, 8)]"
+    firmware._run([sys.executable, "-c", program], tmp_path, "the build of a preset")
+    (work,) = works
+    assert (work.what, work.done, work.total) == ("the build of a preset", 9, 9)
+    with pytest.raises(BuildError, match=r"failed with status 3; its last lines say why:\n-- configured\nno such file"):
+        firmware._run(
+            [sys.executable, "-c", "import sys; print('-- configured'); print('no such file'); sys.exit(3)"],
+            tmp_path,
+            "the build of a preset",
+        )

@@ -1,13 +1,15 @@
 """Coverage is counted by a compiler that has proven itself, and what is not reached is said or argued."""
 
+import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from priot_hil.harness.clang import find_counting_clang, require_counting_clang
 from priot_hil.harness.coverage.class_table import classes
-from priot_hil.harness.coverage.command import run_counted
+from priot_hil.harness.coverage.command import run_counted, run_tests
 from priot_hil.harness.coverage.counts import Counts, Place, read_counts
 from priot_hil.harness.coverage.exceptions import Exempt, read_exceptions
 from priot_hil.harness.coverage.report import Evidence, percent, report, share
@@ -21,6 +23,23 @@ needs_clang = pytest.mark.skipif(find_counting_clang() is None, reason="no clang
 LINE = Place("kernels/x.c", 3, 0, "", "f", "return 1;")
 TRUE = Place("kernels/x.c", 2, 9, "true", "f", "a > b")
 FALSE = Place("kernels/x.c", 2, 9, "false", "f", "a > b")
+
+
+@pytest.mark.parametrize("workers", ["0", "2"])
+def test_tests_say_how_far_they_are(tmp_path: Path, capfd: pytest.CaptureFixture[str], workers: str) -> None:
+    """In percent, all of them in the end, and nothing else unless one fails: then what pytest says of it."""
+    file = tmp_path / "test_them.py"
+    command = [sys.executable, "-m", "pytest", "-v", "-n", workers, "-p", "no:cacheprovider", str(file)]
+    percents: list[float] = []
+    for line, status in (("pass", 0), ("assert number != 5, 'five'", 1)):
+        file.write_text(f"import pytest\n@pytest.mark.parametrize('number', range(8))\ndef test(number):\n    {line}\n")
+        percents.clear()
+        assert run_tests([*command, f"--rootdir={tmp_path}"], os.environ, percents.append) == status
+        assert sum(percents) == 100
+        assert len(percents) == 8
+        out, err = capfd.readouterr()
+        assert out == ""
+        assert ("AssertionError: five" in err) == bool(status)
 
 
 @needs_clang

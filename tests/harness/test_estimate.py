@@ -71,6 +71,18 @@ def test_the_estimate_follows_the_speed(clock: Clock) -> None:
     assert work.left() == pytest.approx(9_600 * 10, rel=0.1)
 
 
+def test_what_had_to_be_started_is_soon_forgotten(clock: Clock) -> None:
+    """Two processes take 7 seconds to start, and then half a second for each hundred runs."""
+    work = Work("runs", {None: Part(20_000)}, clock=clock)
+    work_for(clock, work, 7.0, 100)
+    assert work.left() == pytest.approx(199 * 7.0)
+    work_for(clock, work, 0.0, 100)
+    for _ in range(10):
+        work_for(clock, work, 0.5, 0)
+        work_for(clock, work, 0.0, 200)
+    assert work.left() == pytest.approx(178 * 0.25, rel=0.1)
+
+
 def test_what_was_kept_is_done_and_says_nothing_of_the_speed(clock: Clock) -> None:
     """900 of 1,000 were there before; the first that is made now takes 7 seconds."""
     work = Work("epochs", {None: Part(1000, kept=900)}, clock=clock)
@@ -107,10 +119,10 @@ def test_the_first_unit_may_be_another(clock: Clock) -> None:
 
 
 def test_parts_beside_each_other_share_the_time(clock: Clock) -> None:
-    """Two workers, four runs of 10 epochs, a second each: 20 seconds in all."""
-    work = Work("epochs", {name: Part(10, kind="host") for name in "abcd"}, clock=clock)
+    """Two workers, eight runs of 10 epochs, a second each: 40 seconds in all."""
+    work = Work("epochs", {name: Part(10, kind="host") for name in "abcdefgh"}, clock=clock)
     begin = clock.now
-    for pair in ("ab", "cd"):
+    for pair in ("ab", "cd", "ef", "gh"):
         for name in pair:
             work.begin(name)
         for _ in range(10):
@@ -119,7 +131,7 @@ def test_parts_beside_each_other_share_the_time(clock: Clock) -> None:
                 work.advance(1, name)
             left = work.left()
             assert left is not None
-            assert clock.now - begin + left == pytest.approx(20, abs=0.001)
+            assert clock.now - begin + left == pytest.approx(40, abs=0.001)
 
 
 def test_it_takes_at_least_as_long_as_the_longest_part(clock: Clock) -> None:

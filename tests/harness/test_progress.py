@@ -202,6 +202,23 @@ def test_a_bar_on_a_terminal(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> N
     assert "\x1b[?25h" in text[text.rindex("\x1b[?25l") :]  # the cursor is to be seen again
 
 
+def test_a_bar_leaves_a_file_alone(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Standard output may be one while standard error is a terminal; what goes to either stays apart."""
+    terminal, file = Terminal(), io.StringIO()
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setattr(sys, "stdout", file)
+    bar = Bar(progress.Work("epochs", {None: progress.Part(10)}, clock=clock), terminal, clock)
+    clock.now += 5
+    bar.tick()
+    print("the result")
+    print("a word to the user", file=sys.stderr)
+    bar.close(is_whole=True)
+    assert (sys.stdout, sys.stderr) == (file, terminal)
+    assert file.getvalue() == "the result\n"
+    assert rendered(terminal.getvalue()) == ["a word to the user"]
+
+
 def rendered(text: str) -> list[str]:
     """The lines that a terminal shows in the end, by the few control sequences that a bar takes."""
     lines, row, column = [""], 0, 0
@@ -299,6 +316,9 @@ from priot_hil.harness.progress import counted, shown
 progress_display.QUIET_SECONDS = 0.1
 with shown(counted("runs", 4)) as work:
     for number in range(4):
+        deadline = time.monotonic() + 10
+        while number == 1 and sys.stdout.isatty() and sys.stdout is sys.__stdout__ and time.monotonic() < deadline:
+            time.sleep(0.1)  # until there is a bar
         time.sleep(0.35)
         work.advance()
         print("run", number, flush=True)

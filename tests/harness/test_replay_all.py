@@ -71,10 +71,11 @@ def test_the_corpus_is_equal(capsys):
     assert capsys.readouterr().out == f"reference: {count} of {count} capsules are equal\n"
 
 
-def test_each_failure_is_shown_on_its_device(folder, broken, capsys):
-    """With its file; the others go on, and so does the next device."""
+def test_each_failure_is_shown_on_its_device(folder, broken, capsys, works):
+    """With its file; the others go on, and so does the next device. All of them count as done."""
     broken(flip)
     assert replay_all("host,reference", folder) == 1
+    assert [(work.done, work.total) for work in works if work.what == "capsules"] == [(6, 6)]
     stage = "conv2d 1->1 k1, maxpool2d 2, maxpool2d 2 (niti_dynamic)"
     where = f"first divergence in a single stage, {stage}, tensor output, [c=0 y=0 x=0]"
     lines = capsys.readouterr().out.splitlines()

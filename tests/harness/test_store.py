@@ -12,6 +12,7 @@ from priot_hil.harness.device import LinkDevice
 from priot_hil.harness.devices import open_emulator, open_host, open_process
 from priot_hil.harness.engines import DeviceEngine
 from priot_hil.harness.errors import KernelStatus, LinkLost
+from priot_hil.harness.estimate import Work
 from priot_hil.harness.protocol import (
     PAGE_BYTES,
     SECTOR_BYTES,
@@ -93,7 +94,7 @@ def give(engine: DeviceEngine | ReferenceEngine, run: Run) -> None:
     engine.load_data(run.images, run.labels, run.images[:2], run.labels[:2])
 
 
-def test_trains_on_what_was_stored(storing: Storing, make_run: MakeRun) -> None:
+def test_trains_on_what_was_stored(storing: Storing, make_run: MakeRun, works: list[Work]) -> None:
     """An epoch on it equals the reference's on the same samples."""
     run = loaded(storing, make_run)
     reference = ReferenceEngine()
@@ -106,6 +107,8 @@ def test_trains_on_what_was_stored(storing: Storing, make_run: MakeRun) -> None:
     assert storing.engine.evaluate() == reference.evaluate()
     assert storing.asked.count(CommandCode.STORE) == -(-(20 + 38 * 120 + 76) // STORE_AT_ONCE) > 2
     assert storing.asked.count(CommandCode.ERASE) == 1
+    erasing, storing_it = [work for work in works if work.unit == "bytes"]
+    assert erasing.done == erasing.total == storing_it.done == storing_it.total
 
 
 def test_what_is_there_is_not_stored_again(storing: Storing, make_run: MakeRun) -> None:

@@ -272,7 +272,7 @@ def test_devices_without_a_clock_are_refused():
 
 
 @pytest.mark.slow
-def test_a_table_is_made_kept_and_the_same_again(bed, tmp_path, monkeypatch):
+def test_a_table_is_made_kept_and_the_same_again(bed, tmp_path, monkeypatch, works):
     """From nothing twice: the same bytes. Kept: nothing is measured. A board on a port counts the same cycles."""
     board = PtyBoard(EmulatorTransport(build("rp2040").ram.elf))
 
@@ -306,6 +306,8 @@ def test_a_table_is_made_kept_and_the_same_again(bed, tmp_path, monkeypatch):
     again = table("two")
     again.perform()
     assert len(measured) == 1
+    measuring = [work for work in works if work.what == "parts measured"]
+    assert [work.share() for work in measuring] == [1.0] * 4  # what is kept and what is measured
     assert f"{damaged} is damaged" in again.console.file.getvalue().replace("\n", "")
     assert (tmp_path / "two" / "cost.json").read_bytes() == written
 

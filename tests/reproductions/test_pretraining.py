@@ -80,7 +80,7 @@ def test_integer_training_is_the_same_every_time(upright, tmp_path, reference):
     assert first.content() != train_niti("tiny_cnn", upright, reference, tmp_path / "part", print, (2, 2)).content()
 
 
-def test_interrupted_integer_training_goes_on(upright, tmp_path, reference):
+def test_interrupted_integer_training_goes_on(upright, tmp_path, reference, works):
     """Behind its last whole epoch, to the same bytes."""
     whole = train_niti("tiny_cnn", upright, reference, tmp_path / "a", print, (2, 1, 0))
     with pytest.raises(KeyboardInterrupt):
@@ -89,6 +89,8 @@ def test_interrupted_integer_training_goes_on(upright, tmp_path, reference):
     resumed = train_niti("tiny_cnn", upright, reference, tmp_path / "b", said.append, (2, 1, 0))
     assert len(said) == 1
     assert resumed.content() == whole.content()
+    images = len(upright.images)
+    assert [(work.done, work.total) for work in works] == [(n * images, 3 * images) for n in (3, 2, 3)]
 
 
 def test_a_long_epoch_is_kept_in_parts(upright, tmp_path, reference, monkeypatch):

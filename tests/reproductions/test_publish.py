@@ -61,11 +61,12 @@ def root(tmp_path):
     return tmp_path
 
 
-def test_a_table_is_published(table, root, tmp_path):
+def test_a_table_is_published(table, root, tmp_path, works):
     """Records as they are; page, picture and README from them; what else the README says stays."""
     last = table.write(tmp_path / "new.jsonl")
     said = []
     publish(tmp_path / "new.jsonl", (), root, said.append)
+    assert [(work.done, work.total) for work in works] == [(1, 1)]
     folder = root / "docs" / "results"
     assert (folder / "accuracy.jsonl").read_bytes() == (tmp_path / "new.jsonl").read_bytes()
     page = (folder / "accuracy.md").read_text(encoding="utf-8")

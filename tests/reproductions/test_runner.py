@@ -20,7 +20,7 @@ def shown(reproduction):
     return reproduction.console.file.getvalue()
 
 
-def test_a_table_is_made_and_written(small_table, tmp_path, capsys):
+def test_a_table_is_made_and_written(small_table, tmp_path, capsys, works):
     """A line for each run on standard error, the table, Markdown and JSON Lines with the same records."""
     made = small_table()
     records = made.perform()
@@ -30,6 +30,8 @@ def test_a_table_is_made_and_written(small_table, tmp_path, capsys):
     assert "[6/6 runs] " in told
     assert f"PRIOT, 45 degrees, seed 10: best {records[-1].best:.1f} %" in told
     assert " runs] " not in text
+    epochs = [(work.done, work.total) for work in works if work.what == "epochs of accuracy"]
+    assert epochs == [(2 * (1 + 3 + 3), 2 * (1 + 3 + 3))]  # the evaluations before training included
     table_shown, claims_shown = text.split("Claims")
     assert table_shown.count("not run") == 3  # No row went through the board.
     assert claims_shown.count("not run") == 11  # One seed gives no verdict.

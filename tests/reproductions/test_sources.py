@@ -78,12 +78,14 @@ def mirror(monkeypatch):
         thread.join()
 
 
-def test_a_cut_download_goes_on(mirror, tmp_path):
-    """Behind the bytes that came, in the same call."""
+def test_a_cut_download_goes_on(mirror, tmp_path, works):
+    """Behind the bytes that came, in the same call; what came before counts as done."""
     mirror.cuts = [1000, 2000]
     assert download(mirror.url + "file", tmp_path / "part") == CONTENT
     assert mirror.asked == [None, "bytes=1000-", "bytes=3000-"]
     assert not (tmp_path / "part").exists()
+    assert {(work.what, work.unit, work.total) for work in works} == {("fetching file", "bytes", len(CONTENT))}
+    assert [work.done for work in works] == [1000, 3000, len(CONTENT)]
 
 
 def test_a_later_call_goes_on(mirror, tmp_path):
