@@ -14,6 +14,7 @@ from filelock import FileLock, Timeout
 from priot_hil.reference.errors import InputError
 
 from .files import write_aside
+from .schema import Location, checked, read_json
 from .sessions import session_folder
 
 PROCESSES = Path("/proc")  # where Linux tells which process has which file open
@@ -109,9 +110,10 @@ class PortLock:
 
     def holder(self) -> Holder | None:
         """Who took the port last; None where nobody has since it was let go."""
+        place = Location(f"{self._holder}", "who holds a port", "leave it")
         try:
-            return Holder(**json.loads(self._holder.read_text()))
-        except (OSError, ValueError, TypeError):
+            return checked(Holder, read_json(self._holder, place), place)
+        except InputError:
             return None
 
 
