@@ -222,12 +222,12 @@ def test_an_engine_that_is_not_here_is_said_before_anything_starts(table, tmp_pa
     run = {**record.run, "devices": ["nosuch" if asked is None else "reference"]}
     other = replace(record, run=run, key=key_of(run))
     replace(table, device=run["devices"][0], records={PRIOT: other}).write(tmp_path / "a.jsonl")
-    with pytest.raises(InputError, match="device: expected one of .*, got 'nosuch'"):
+    with pytest.raises(InputError, match=r"device: expected one of .*, got 'nosuch'"):
         verify(tmp_path / "a.jsonl", sample=1, device=asked, console=Console(file=io.StringIO()))
 
 
 def test_what_cannot_be_is_refused_and_what_is_not_the_experiment_s_is_found(table, tmp_path):
-    """Impossible numbers end every command that reads a table; strange runs are listed by this one, and end the others."""
+    """Impossible numbers end whatever reads a table; strange runs are listed by this command, and end the others."""
     changed(table, test_correct=9).write(tmp_path / "a.jsonl")
     for read in (verify, read_table):
         with pytest.raises(InputError, match=r"a\.jsonl, line 4: epochs\[2\]\.test_correct: expected .* 8, got 9"):
