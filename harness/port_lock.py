@@ -16,6 +16,7 @@ from priot_hil.reference.errors import InputError
 from .byproducts import by_product
 from .discovery import no_port
 from .files import own_file_stem, replace_file
+from .schema import Location, checked, read_json
 from .sessions import session_folder
 
 RUNTIME = "the user's runtime folder"
@@ -133,9 +134,10 @@ class PortLock:
 
     def holder(self) -> Holder | None:
         """Who took the port last; None where nobody has since it was let go."""
+        place = Location(f"{self._holder}", "who holds a port", "leave it")
         try:
-            return None if self._holder is None else Holder(**json.loads(self._holder.read_text()))
-        except (OSError, ValueError, TypeError):
+            return None if self._holder is None else checked(Holder, read_json(self._holder, place), place)
+        except InputError:
             return None
 
 

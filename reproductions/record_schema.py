@@ -16,7 +16,6 @@ from priot_hil.harness.schema import (
     Finding,
     Index,
     Location,
-    Positive,
     Seconds,
     Sha256,
     Text,
@@ -25,6 +24,7 @@ from priot_hil.harness.schema import (
     shown,
     under,
 )
+from priot_hil.reference.arithmetic import MAX_SHIFT
 from priot_hil.reference.kinds import LossRounding, MethodKind, Selection
 from priot_hil.reference.network import Network
 from priot_hil.reference.run import Method, Model, State
@@ -38,7 +38,7 @@ from .setting import PRETRAININGS, UpdateRounding
 from .split import Split
 
 FARTHEST = 254  # that one value can move: from -127 to 127
-Shift = Annotated[int, Field(ge=0, le=31)]
+Shift = Annotated[int, Field(ge=0, le=MAX_SHIFT)]
 NetworkName = Annotated[str, Field(pattern=f"^({'|'.join(SUBJECTS)})$")]
 Pretraining = Annotated[str, Field(pattern=f"^({'|'.join(PRETRAININGS)})$")]
 
@@ -90,8 +90,8 @@ class RunDescription:
     network: NetworkName
     checkpoint_sha256: Sha256
     code_sha256: Sha256
-    train_samples: Positive
-    test_samples: Positive
+    train_samples: Annotated[int, Field(ge=1, le=60000)]
+    test_samples: Annotated[int, Field(ge=1, le=10000)]
     split: Split
     angle: Annotated[int, Field(ge=-360, le=360)]
     seed: Annotated[int, Field(ge=0, lt=2**32)]

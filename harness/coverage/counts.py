@@ -62,7 +62,7 @@ def read_counts(clang: Path, program: Path, raw: Iterable[Path], firmware: Path,
             return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
         sources = {
-            f"{room}/{path.name}": path.read_text().splitlines()
+            f"{room}/{path.name}": path.read_text(encoding="utf-8").split("\n")
             for room in rooms
             for path in sorted((firmware / room).glob("*.[ch]"))
         }
@@ -86,7 +86,7 @@ def parse(lcov: str, exported: dict[str, Any], sources: dict[str, list[str]]) ->
         return Place(file, line, column, outcome, next(inside, ""), code)
 
     file = ""
-    for text in lcov.splitlines():
+    for text in lcov.split("\n"):
         field, _, value = text.partition(":")
         if field == "SF":
             file = _name(value)

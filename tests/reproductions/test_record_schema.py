@@ -303,6 +303,8 @@ def test_numbers_have_to_do_with_one_another(path, value, reason):
         ({"angle": 361}, "angle: expected less than or equal to 360, got 361"),
         ({"mu": 8}, "mu: expected less than or equal to 7, got 8"),
         ({"mu": True}, "mu: expected a valid integer, got True"),
+        ({"train_samples": 10**9}, "train_samples: expected less than or equal to 60000, got 1000000000"),
+        ({"test_samples": 10001}, "test_samples: expected less than or equal to 10000, got 10001"),
         ({"train_samples": 9}, "totals.clipped_outputs: expected those of at most 9 images"),
     ],
 )

@@ -227,7 +227,7 @@ def test_an_engine_that_is_not_here_is_said_before_anything_starts(table, tmp_pa
 
 
 def test_what_cannot_be_is_refused_and_what_is_not_the_experiment_s_is_found(table, tmp_path):
-    """Impossible numbers end every command that reads a table; strange runs are listed here, and end the others."""
+    """Impossible numbers end whatever reads a table; strange runs are listed by this command, and end the others."""
     changed(table, test_correct=9).write(tmp_path / "a.jsonl")
     for read in (verify, read_table):
         with pytest.raises(InputError, match=r"a\.jsonl, line 4: epochs\[2\]\.test_correct: expected .* 8, got 9"):
