@@ -9,13 +9,14 @@ from priot_hil.harness.command_line import CHECK_FAILED, command
 from priot_hil.harness.invoke_parser import refuse_in_sentences
 from priot_hil.harness.options import BAUD, BITS_PER_SECOND, Existing, OneOf, Place, Text, Whole
 from priot_hil.harness.protocol import MAX_RUN_EPOCHS
+from priot_hil.reference import ranges
 from priot_hil.reference.errors import InputError
 
 refuse_in_sentences()
 
 MANY = 1_000_000  # more than anybody has time for
 DEVICE = Text("a device's name")
-SEED = Whole(0, 2**32 - 1)
+SEED = Whole(ranges.SEED.low, ranges.SEED.high)
 DEGREES = Whole(-360, 360)
 TABLE_FILE = Existing("a table's file, JSON Lines")
 

@@ -24,9 +24,9 @@ from priot_hil.harness.schema import (
     shown,
     under,
 )
-from priot_hil.reference.arithmetic import MAX_SHIFT
 from priot_hil.reference.kinds import LossRounding, MethodKind, Selection
 from priot_hil.reference.network import Network
+from priot_hil.reference.ranges import DEVIATION, MU, PERCENT, SEED, SHIFT, THETA, Range
 from priot_hil.reference.run import Method, Model, State
 
 from .data import Samples
@@ -38,7 +38,14 @@ from .setting import PRETRAININGS, UpdateRounding
 from .split import Split
 
 FARTHEST = 254  # that one value can move: from -127 to 127
-Shift = Annotated[int, Field(ge=0, le=MAX_SHIFT)]
+
+
+def _within(legal: Range) -> Any:
+    """What a whole number of a range is held against."""
+    return Field(ge=legal.low, le=legal.high)
+
+
+Shift = Annotated[int, _within(SHIFT)]
 NetworkName = Annotated[str, Field(pattern=f"^({'|'.join(SUBJECTS)})$")]
 Pretraining = Annotated[str, Field(pattern=f"^({'|'.join(PRETRAININGS)})$")]
 
@@ -77,15 +84,15 @@ class RunDescription:
     table: Text
     row: Text
     method: MethodKind
-    theta: Annotated[int, Field(ge=-127, le=127)] | None
+    theta: Annotated[int, _within(THETA)] | None
     pretraining: Pretraining
     loss_rounding: LossRounding
-    mu: Annotated[int, Field(ge=0, le=7)]
+    mu: Annotated[int, _within(MU)]
     calibration_samples: Annotated[int, Field(ge=1, le=60000)]
     zeros_count: bool
-    score_deviation: Annotated[int, Field(ge=0, le=127)]
+    score_deviation: Annotated[int, _within(DEVIATION)]
     update_rounding: UpdateRounding
-    percent: Annotated[int, Field(ge=0, le=100)] | None
+    percent: Annotated[int, _within(PERCENT)] | None
     selection: Selection | None
     network: NetworkName
     checkpoint_sha256: Sha256
@@ -94,7 +101,7 @@ class RunDescription:
     test_samples: Annotated[int, Field(ge=1, le=10000)]
     split: Split
     angle: Annotated[int, Field(ge=-360, le=360)]
-    seed: Annotated[int, Field(ge=0, lt=2**32)]
+    seed: Annotated[int, _within(SEED)]
     devices: Annotated[tuple[Text, ...], Field(min_length=1)]
 
     def findings(self) -> Iterator[Finding]:
