@@ -144,13 +144,31 @@ def install(folder: Path, archive: Path, **variables: str) -> subprocess.Complet
 
 
 def test_the_right_archive_is_unpacked(archive: Path, tmp_path: Path) -> None:
-    """Into the folder of one's choice, a name with a space too, and again over what was there."""
+    """Into the folder of one's choice, a name with a space too; the second time it is there."""
     folder = tmp_path / "my tools" / "renode"
     folder.mkdir(parents=True)
-    (folder / "old").touch()
+    right = hashlib.sha256(archive.read_bytes()).hexdigest()
+    for known in (right, "0" * 64):
+        said = install(folder, archive, RENODE_SHA256=known)
+        assert (said.returncode, said.stdout) == (0, "a version\n"), said.stderr
+        assert [each.name for each in folder.iterdir()] == ["renode"]
+
+
+@pytest.mark.parametrize("is_file", [False, True])
+def test_nothing_else_is_replaced(archive: Path, tmp_path: Path, is_file: bool) -> None:
+    """A folder of something else, or a file, stays as it is."""
+    folder = tmp_path / "mine"
+    if is_file:
+        folder.write_text("mine")
+    else:
+        (folder / "more").mkdir(parents=True)
     said = install(folder, archive, RENODE_SHA256=hashlib.sha256(archive.read_bytes()).hexdigest())
-    assert (said.returncode, said.stdout) == (0, "a version\n"), said.stderr
-    assert [each.name for each in folder.iterdir()] == ["renode"]
+    assert said.returncode == 2
+    assert said.stderr == (
+        f"error: {folder}: expected a new or an empty folder, or one with Renode in it, got something else; "
+        "name another one.\n"
+    )
+    assert folder.read_text() == "mine" if is_file else (folder / "more").is_dir()
 
 
 @pytest.mark.parametrize("variables", [{}, {"RENODE_SHA256": ""}, {"RENODE_SHA256": "0" * 64}], ids=["", "none", "0"])

@@ -132,7 +132,9 @@ def test_a_damaged_campaign_is_refused(tmp_path: Path, chunks: object) -> None:
     write_chunks(path, CAMPAIGN, {0: Tally(runs=100, exact=100)})
     content = json.loads(path.read_text()) | {"chunks": chunks}
     path.write_text(json.dumps(content))
-    with pytest.raises(InputError, match=r"chaos\.json: .*expected .*, got .*; (give it another name|restore the file)"):
+    with pytest.raises(
+        InputError, match=r"chaos\.json: .*expected .*, got .*; (give it another name|restore the file)"
+    ):
         read_chunks(path, CAMPAIGN)
 
 
