@@ -28,7 +28,7 @@ from .checkpoint import committed_models, sums_by_pretraining
 from .experiment import Experiment, read_experiment
 from .material import load_data
 from .performance import HOST, EnginesDiffer, Material, first_state, perform, search
-from .plan import Run, code_fingerprint, plan
+from .plan import Run, code_fingerprint, key_of, plan
 from .progress import UNTRAINED
 from .provenance import machine, made_by
 from .records import RunRecord, write_records
@@ -236,8 +236,8 @@ class Detached:
                 )
             epochs.append(replace(epoch, cycles=result.cycles or None))
         described = {**record.run, "devices": [HOST, self.engine.name]}
-        record = replace(record, run=described, epochs=tuple(epochs))
-        file = self.out / f"{self.run.key}.jsonl"
+        record = replace(record, key=key_of(described), run=described, epochs=tuple(epochs))
+        file = self.out / f"{record.key}.jsonl"
         write_records(file, [record])
         self.tell(
             f"All {len(results)} results equal the host's: best {record.best:.1f} %, last {record.last:.1f} %. {file}"

@@ -46,7 +46,7 @@ def command(material, tmp_path, monkeypatch):
         experiment = replace(
             chosen(read_experiment("accuracy"), row, 30, 4, EPOCHS), train_samples=train, test_samples=8
         )
-        (run,) = plan(experiment, "host", None, {"float": "drawn images"}, "this code")
+        (run,) = plan(experiment, "host", None, {"float": "c" * 64}, "d" * 64)
         told = []
 
         def tell(line):
@@ -85,7 +85,7 @@ def test_a_board_is_left_and_found_again(command, port, material, tmp_path):
     assert again == record
     (run,) = plan(
         replace(chosen(read_experiment("accuracy"), "PRIOT", 30, 4, EPOCHS), train_samples=24, test_samples=8),
-        "host", None, {"float": "drawn images"}, "this code",
+        "host", None, {"float": "c" * 64}, "d" * 64,
     )  # fmt: skip
     host = open_engine("host")
     expected = perform(run, material, [host], host, tmp_path / "host.npz", lambda: None)
