@@ -16,6 +16,7 @@ from priot_hil.reference.checks import check_keys
 from priot_hil.reference.errors import InputError
 
 from .archive import Arrays
+from .schema import Location, parse_json
 
 META = "meta"
 MANIFEST = "sha256"
@@ -106,20 +107,8 @@ def _parsed(array: npt.NDArray[Any]) -> dict[str, Any]:
     if array.ndim != 0 or array.dtype.kind != "U":
         got = f"{array.dtype} of shape {array.shape}"
         raise InputError.about(META, expected="a 0-d unicode array", got=got, do="store the JSON text as one string")
-    try:
-        meta = json.loads(array.item(), object_pairs_hook=_without_doubles)
-    except InputError:
-        raise
-    except (ValueError, RecursionError) as error:
-        raise InputError.about(META, expected="JSON", got=f"{error}".rstrip("."), do="write the file again") from error
+    place = Location(META, "a JSON object", "write the file again")
+    meta = parse_json(array.item().encode(errors="surrogatepass"), place)
     if not isinstance(meta, dict):
-        raise InputError.about(META, expected="a JSON object", got=type(meta).__name__, do="write the file again")
+        raise place.refusal(got=type(meta).__name__)
     return meta
-
-
-def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    fields = dict(pairs)
-    if len(fields) != len(pairs):
-        got = f"{[key for key, _ in pairs]}"
-        raise InputError.about("keys of a JSON object", expected="each key once", got=got, do="remove the double")
-    return fields

@@ -91,7 +91,7 @@ def how_to_be_let_in(device: Path) -> str:
         group = ""
     if group in ("", "root"):
         return "ask who administers this machine for access to it"
-    return f"`sudo usermod -aG {group} $USER`, then log in anew"
+    return f"`sudo usermod -aG {group} $USER`, then log in again"
 
 
 def system_words(error: BaseException) -> str:

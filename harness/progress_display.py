@@ -114,7 +114,7 @@ class Bar:
         self._above: dict[str, _Above] = {}
 
     def tick(self) -> None:
-        """Draw it anew; begins after a moment."""
+        """Draw it again; begins after a moment."""
         if self._bar is None:
             if self._clock() - self._begin < QUIET_SECONDS:
                 return

@@ -168,7 +168,7 @@ def load_images(
 ) -> ImageSet:
     """Load a set from the cache, or fetch it from the first source that serves it.
 
-    What is in the cache is verified each time, so that a damaged file is fetched anew. Of several processes that find
+    What is in the cache is verified each time, so that a damaged file is fetched again. Of several processes that find
     none, one fetches it, and the others wait.
 
     Args:
@@ -266,5 +266,5 @@ def _read_cache(
     official = {name: (np.dtype(np.uint8), shape if name.startswith("x") else ()) for name in sums}
     if forms == official and {name: sha256(array.tobytes()) for name, array in arrays.items()} == dict(sums):
         return arrays
-    say(f"{title}: {path} is damaged; fetching it anew")
+    say(f"{title}: {path} is damaged; fetching it again")
     return None

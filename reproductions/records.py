@@ -171,17 +171,22 @@ def kept(path: Path, key: str) -> tuple[RunRecord, State] | None:
         return None
     what = f"kept run {path}"
     arrays = unpack(read_whole(path, what, DO), what, DO)
+    place = Location(what, f"a record ({FORMAT}) and its state", DO)
     try:
         contents = contents_of(arrays)
         meta = contents.meta
-        record = record_from_json(meta["record"], meta.get("beside"))
+        content = meta["record"]
+    except OF_ANOTHER_FORM as error:
+        raise of_another_form(what, place.expected, error, DO) from error
+    record = record_from_json(content, meta.get("beside"), place)
+    try:
         parts: dict[str, dict[int, Any]] = {"v": {}, "m": {}}
         for name, array in contents.arrays.items():
             parts[name[0]][int(name[1:])] = array
         scales = None if record.scales is None else {int(i): Shifts(*s) for i, s in record.scales.items()}
         state = State(parts["v"], int(meta["rng"]), scales, parts["m"] or None)
     except OF_ANOTHER_FORM as error:
-        raise of_another_form(what, f"a record ({FORMAT}) and its state", error, DO) from error
+        raise of_another_form(what, place.expected, error, DO) from error
     if record.key != key:
         raise InputError.about(what, expected=f"run {key}", got=f"run {record.key}", do=DO)
     return record, state

@@ -44,7 +44,7 @@ class Count:
         tried: How many there were.
         refused: With an `InputError` of one line.
         same: Read as the undamaged file.
-        other: The rest, which must be none: what was damaged, and what came of it.
+        other: The rest, which must be none: what was damaged, and how it was read.
     """
 
     tried: int = 0

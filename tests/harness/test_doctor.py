@@ -138,7 +138,7 @@ def test_a_port_that_may_not_be_opened(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "access", lambda *_: False)
     monkeypatch.setattr(Path, "group", lambda _: "dialout")
     finding = port_on("/dev/null", monkeypatch)
-    assert (finding.state, finding.do) == (State.TROUBLE, "`sudo usermod -aG dialout $USER`, then log in anew")
+    assert (finding.state, finding.do) == (State.TROUBLE, "`sudo usermod -aG dialout $USER`, then log in again")
     monkeypatch.setattr(Path, "group", lambda _: "root")
     assert port_on("/dev/null", monkeypatch).do == "ask who administers this machine for access to it"
 

@@ -85,7 +85,7 @@ def a_cache(path, monkeypatch):
         try:
             return listed(vars(load_mnist(file.parent, (), sums, said.append)))
         except InputError:
-            assert said == [f"MNIST: {file} is damaged; fetching it anew"]
+            assert said == [f"MNIST: {file} is damaged; fetching it again"]
             raise
 
     return read

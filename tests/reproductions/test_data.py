@@ -94,7 +94,7 @@ def test_a_damaged_copy_is_fetched_anew(tmp_path, source, sums, arrays, damage):
     said = []
     load_mnist(tmp_path, [source], sums, said.append)
     assert source.served == 2
-    assert said[0] == f"MNIST: {path} is damaged; fetching it anew"
+    assert said[0] == f"MNIST: {path} is damaged; fetching it again"
     assert path.read_bytes() == content
 
 
