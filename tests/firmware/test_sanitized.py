@@ -9,11 +9,10 @@ import pytest
 from priot_hil.harness import engines
 from priot_hil.harness.devices import open_program, open_sanitized, sanitizers_are_missing
 from priot_hil.harness.engines import DeviceEngine
-from priot_hil.harness.errors import DeviceFault
+from priot_hil.harness.errors import DeviceFault, KernelStatus
 from priot_hil.harness.firmware import build
 from priot_hil.harness.planting import Change, FirmwareCopy
 from priot_hil.reference.engine import KernelCase
-from priot_hil.reference.errors import InputError
 from priot_hil.reference.kinds import MethodKind
 from priot_hil.reference.network import Conv2d, Linear, Weighted, output_shape, weight_shape
 
@@ -68,7 +67,7 @@ def test_the_firmware_refuses_what_would_wrap(monkeypatch: pytest.MonkeyPatch) -
     engine = open_sanitized()
     try:
         for layer, shape, kind in TOO_LARGE.values():
-            with pytest.raises(InputError, match="overflow"):
+            with pytest.raises(KernelStatus, match="could overflow"):
                 run_unchecked(engine, case_of(layer, shape, kind), monkeypatch)
         engine.run_kernel(case_of(Linear(133_144, 1), (133_144,), MethodKind.NITI_DYNAMIC))
         engine.run_kernel(replace(case_of(Conv2d(1, 1, 1), (1, 8, 131), MethodKind.PRIOT), mu=0))

@@ -328,13 +328,16 @@ def test_which_costs_are_others(tmp_path):
 @pytest.mark.slow
 def test_costs_of_another_build_are_kept(bed, tmp_path, monkeypatch):
     """What was measured before stays beside what is measured now; the same costs are replaced."""
-    monkeypatch.setattr(make, "measure_row", lambda bed, row, *_: replace(COSTS.rows[0], row=row))
+    published = {row.row: row for row in COSTS.rows}
+    monkeypatch.setattr(make, "measure_row", lambda bed, row, *_: published[row])
     monkeypatch.setattr(make, "measure_scales", lambda *_: COSTS.scales)
+    amount_of = COSTS.description
+    all_of_it = Amount(tuple(amount_of["epochs"]), amount_of["steps"], amount_of["scale_steps"])
     console = Console(file=io.StringIO(), width=500)
     path = tmp_path / "cost.json"
-    for amount in (AMOUNT, AMOUNT, replace(AMOUNT, steps=4)):
+    for amount in (all_of_it, all_of_it, replace(all_of_it, steps=4)):
         make.CostTable(bed, amount, build("rp2040"), None, tmp_path, "cost", console).perform()
-        if amount is AMOUNT:
+        if amount is all_of_it:
             first = path.read_bytes()
             assert not (tmp_path / "cost-earlier-1.json").exists()
     assert (tmp_path / "cost-earlier-1.json").read_bytes() == first != path.read_bytes()
