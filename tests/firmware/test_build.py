@@ -4,6 +4,7 @@ import ctypes
 import importlib.metadata
 import json
 import re
+import shlex
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -96,7 +97,9 @@ def test_rooms_see_only_what_is_below_them(board: BoardFirmware) -> None:
     """Kernels and engine are compiled without a way to a board or the link."""
     commands = json.loads((board.ram.elf.parent / "compile_commands.json").read_text())
     seen = {
-        Path(command["file"]).parent.name: {Path(path).name for path in re.findall(r"-I(\S+)", command["command"])}
+        Path(command["file"]).parent.name: {
+            Path(word[2:]).name for word in shlex.split(command["command"]) if word.startswith("-I")
+        }
         for command in commands
     }
     assert seen["kernels"] == {"kernels"}

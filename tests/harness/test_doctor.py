@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import os
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 
@@ -103,7 +104,9 @@ def test_drives(examine: Examine, tmp_path: Path) -> None:
     folder.mkdir(parents=True)
     (folder / "INFO_UF2.TXT").write_text("Board-ID: RPI-RP2\n")
     _, lines = examine()
-    assert lines[str(folder)].endswith(f"a board in its loader  -> `./run invoke flash --drive {folder}`")
+    assert lines[str(folder)].endswith(
+        f"a board in its loader  -> `./run invoke flash --drive {shlex.quote(str(folder))}`"
+    )
     assert str(tmp_path / "by-label") not in lines
 
 

@@ -86,7 +86,7 @@ def test_the_report_says_what_ran_where(
     assert properties["test_passes[reference]"] == {"device": "reference", "board": "reference"}
     assert properties["test_none"] == {}
     failed = result.stdout.str().partition("test_even[process-1]")[2]
-    transcript = failed.partition("transcript: ")[2].split()[0]
+    transcript = failed.partition("transcript: ")[2].splitlines()[0]
     assert "hello 0 session" in Path(transcript).read_text()
 
 
