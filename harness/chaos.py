@@ -2,10 +2,11 @@
 
 import os
 import signal
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager, suppress
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -89,7 +90,7 @@ def chaos(runs: int, device: str, number: int, most: int = MOST_FAULTS, out: Pat
     chunks = range((runs + CHUNK - 1) // CHUNK)
     missing = [index for index in chunks if index not in done]
     # Not forked: hypothesis and the emulator are not to find each other's threads and handles.
-    pool = ProcessPoolExecutor(os.cpu_count(), get_context("spawn"), initializer=leave_interrupts_to_the_parent)
+    pool = ProcessPoolExecutor(os.cpu_count(), get_context("spawn"), initializer=begin_worker)
     with shown(counted(f"runs on {device}", len(chunks) * CHUNK, (len(chunks) - len(missing)) * CHUNK)) as work:
         try:
             for future in as_completed([pool.submit(run_chunk, campaign, index) for index in missing]):
@@ -223,6 +224,14 @@ def watchdog() -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
-def leave_interrupts_to_the_parent() -> None:
-    """Ctrl-C reaches every process of a terminal; the workers finish what they are at."""
+def begin_worker() -> None:
+    """Leaves Ctrl-C, which reaches every process of a terminal, to the parent; and ends where the parent was killed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = parent_process()
+    assert parent is not None, "a worker has been started by another process"
+
+    def end_with_it() -> None:
+        parent.join()
+        os._exit(1)  # it would wait for work for ever
+
+    threading.Thread(target=end_with_it, daemon=True).start()

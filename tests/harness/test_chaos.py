@@ -1,6 +1,8 @@
 """Campaigns over a bad line: gone on with, kept aside where they are another one, and never lost."""
 
 import json
+import subprocess
+import sys
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
@@ -152,3 +154,27 @@ def test_an_unknown_device(tmp_path: Path) -> None:
     """Before anything is built or written."""
     with pytest.raises(InputError, match="device of chaos: expected process or emulator, got 'board'"):
         chaos.chaos(1, "board", 0, out=tmp_path / "chaos.json")
+
+
+PARENT = """
+import os, time
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from priot_hil.harness.chaos import begin_worker
+
+if __name__ == "__main__":
+    pool = ProcessPoolExecutor(1, get_context("spawn"), initializer=begin_worker)
+    print(pool.submit(os.getpid).result(), flush=True)  # the worker has begun
+    time.sleep(60)
+"""
+
+
+def test_workers_end_with_a_campaign_that_was_killed(tmp_path: Path) -> None:
+    """Nobody could give them work any more."""
+    script = tmp_path / "parent.py"
+    script.write_text(PARENT)
+    with subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        assert parent.stdout.readline()
+        parent.kill()
+        parent.communicate(timeout=20)  # its output, which the worker has open too, comes to an end
