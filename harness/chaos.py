@@ -4,9 +4,9 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from contextlib import contextmanager, suppress
-from multiprocessing import get_context, parent_process
+from multiprocessing import active_children, get_context, parent_process
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -18,6 +18,7 @@ from priot_hil.reference.errors import InputError
 
 from .chaos_results import Campaign, Tally, read_chunks, report, write_chunks
 from .firmware import build
+from .interrupts import held_interrupts, interrupts_for_this_process_alone
 from .output_kinds import CHAOS
 from .outputs import check_file, set_aside
 from .progress import counted, shown
@@ -26,6 +27,7 @@ from .transports.process import ProcessTransport
 from .under_fire import Case, DeviceUnderFire, WrongResult, cases, parse_case
 
 CHUNK = 100  # runs after which the results are written
+POLL_SECONDS = 0.2  # between two looks for Ctrl-C
 HANG_SECONDS = 60.0  # of one run, which takes milliseconds
 SHRINK_CASES = 2000
 MOST_FAULTS = 10
@@ -89,17 +91,18 @@ def chaos(runs: int, device: str, number: int, most: int = MOST_FAULTS, out: Pat
         done = {}
     chunks = range((runs + CHUNK - 1) // CHUNK)
     missing = [index for index in chunks if index not in done]
-    # Not forked: hypothesis and the emulator are not to find each other's threads and handles.
-    pool = ProcessPoolExecutor(os.cpu_count(), get_context("spawn"), initializer=begin_worker)
-    with shown(counted(f"runs on {device}", len(chunks) * CHUNK, (len(chunks) - len(missing)) * CHUNK)) as work:
-        try:
-            for future in as_completed([pool.submit(run_chunk, campaign, index) for index in missing]):
+    progress = counted(f"runs on {device}", len(chunks) * CHUNK, (len(chunks) - len(missing)) * CHUNK)
+    with held_interrupts() as ask, workers() as pool, shown(progress) as work:
+        with interrupts_for_this_process_alone():  # a worker that Ctrl-C reaches as it begins would break the pool
+            waiting = {pool.submit(run_chunk, campaign, index) for index in missing}
+        while waiting:
+            ended, waiting = wait(waiting, POLL_SECONDS, FIRST_COMPLETED)
+            for future in ended:
                 index, tally = future.result()
                 done[index] = tally
                 write_chunks(out, campaign, done)
                 work.advance(CHUNK)
-        finally:
-            pool.shutdown(cancel_futures=True)
+            ask()
     total = Tally()
     for index in chunks:
         total.add(done[index])
@@ -222,6 +225,22 @@ def watchdog() -> Iterator[None]:
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+
+
+@contextmanager
+def workers() -> Iterator[ProcessPoolExecutor]:
+    """A process for each core; where the block is left early, they are ended, whatever they are at."""
+    before = set(active_children())
+    # Not forked: hypothesis and the emulator are not to find each other's threads and handles.
+    pool = ProcessPoolExecutor(os.cpu_count(), get_context("spawn"), initializer=begin_worker)
+    try:
+        yield pool
+    except BaseException:
+        for worker in set(active_children()) - before:
+            worker.kill()
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def begin_worker() -> None:

@@ -23,6 +23,7 @@ from .options import Kind, Whole
 CHECK_FAILED = 1
 BAD_INPUT = 2
 INTERRUPTED = 130
+INTERRUPTED_SENTENCE = "error: interrupted; give the same command again to go on."
 PIPE_CLOSED = 141  # as if SIGPIPE had ended the process
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -164,7 +165,11 @@ def ended_by_sentences() -> Iterator[None]:
         notes = "".join(f"\n       {note}" for note in getattr(error, "__notes__", ()))
         raise Exit(f"error: {error}{notes}", BAD_INPUT) from error
     except KeyboardInterrupt:
-        raise Exit("error: interrupted; give the same command again to go on.", INTERRUPTED) from None
+        raise Exit(INTERRUPTED_SENTENCE, INTERRUPTED) from None
+    except RuntimeError as error:
+        if not isinstance(error.__cause__, KeyboardInterrupt):  # before 3.12, one that came while a class was made
+            raise
+        raise Exit(INTERRUPTED_SENTENCE, INTERRUPTED) from None
     except OSError as error:
         nobody_reads = isinstance(error, BrokenPipeError) and _nobody_reads()
         _drop_output()

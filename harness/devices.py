@@ -189,7 +189,7 @@ def open_file(form: str, path: Path, _: DeviceOptions = DEFAULT_OPTIONS) -> Devi
     """
     name = f"{form}:{path}"
     check_file_of(name)
-    return FILES[form](path, name)
+    return FILES[form](path.absolute(), name)
 
 
 DEVICES: dict[str, DeviceKind] = {

@@ -79,6 +79,7 @@ PROGRAMS = (
     Program("gcc", "for `invoke build --preset host-sanitized`; clang does too"),
     Program("clang", "the same; gcc does too"),
 )
+PROGRAMS_OF_BUILDS = ("priot-host", "priot-fuzz-frames", "priot-fuzz-commands")
 EXTRAS = {"torch": "float", "ruff": "dev", "mypy": "dev"}
 
 
@@ -167,12 +168,12 @@ def builds() -> Iterator[Finding]:
     for preset in PRESETS:
         images = sorted((BUILD / "firmware" / preset).glob("priot-*.elf"))
         images = [image for image in images if not image.stem.endswith("-debug")]
-        process = BUILD / "firmware" / preset / "priot-host"
+        programs = [path for path in (BUILD / "firmware" / preset).glob("priot-*") if path.name in PROGRAMS_OF_BUILDS]
         if images:
             ids = ", ".join(f"{image.stem} {build_id(image).hex()[:12]}" for image in images)
             yield Finding(State.GOOD, f"build {preset}", ids)
-        elif process.exists():
-            yield Finding(State.GOOD, f"build {preset}", process.name)
+        elif programs:
+            yield Finding(State.GOOD, f"build {preset}", ", ".join(sorted(path.name for path in programs)))
         else:
             yield Finding(State.ABSENT, f"build {preset}", "none", f"`./run invoke build --preset {preset}` makes it")
 

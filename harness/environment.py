@@ -9,6 +9,7 @@ import fcntl
 import hashlib
 import importlib.util
 import json
+import math
 import os
 import shutil
 import subprocess
@@ -25,9 +26,9 @@ STAMP = "priot-hil.json"  # in the environment; there only while the environment
 LOCK = ".venv.lock"
 PACKAGES = ("reference", "harness", "reproductions")
 BEAT_SECONDS = 15.0
+LARGE = 150_000  # bytes of a list of files: that is some 1,500 of them
 
 OK, BROKEN, BAD_INPUT, INCOMPLETE, INTERRUPTED = 0, 1, 2, 3, 130
-
 Install = Callable[[Path, Sequence[str], int], None]
 
 
@@ -72,7 +73,7 @@ def main(arguments: Sequence[str]) -> int:
     """Runs a command of `run`: `check` or `make`; `stamp` is for `make`."""
     here = Path(__file__).resolve().parent.parent
     try:
-        extras = wanted_extras(here, os.environ.get("PRIOT_EXTRAS", ""))
+        extras = wanted_extras(here)
         if arguments == ["check"]:
             check(here, extras)
         elif arguments == ["stamp"]:
@@ -91,13 +92,13 @@ def main(arguments: Sequence[str]) -> int:
     return OK
 
 
-def wanted_extras(here: Path, text: str) -> list[str]:
-    """The extras that a text like PRIOT_EXTRAS asks for: names with commas between them, or nothing.
+def wanted_extras(here: Path) -> list[str]:
+    """The extras that PRIOT_EXTRAS asks for: names with commas between them, or nothing.
 
     Raises:
         Refused: The project has no such extra.
     """
-    names = sorted({name.strip() for name in text.split(",")} - {""})
+    names = sorted({name.strip() for name in os.environ.get("PRIOT_EXTRAS", "").split(",")} - {""})
     known = known_extras(here)
     if unknown := [name for name in names if name not in known]:
         raise Refused(
@@ -111,7 +112,8 @@ def check(here: Path, extras: Sequence[str]) -> None:
     """Look at the environment that runs this: is it whole, this checkout's, and has it these extras?
 
     It is judged by what is there, not by what was once wished: the place, Python, where the project is imported from,
-    and every folder. A folder's time of change tells of a file that came or went; only then each file is looked for.
+    each file, and every folder. Of the few distributions of thousands of files, as the compiler's, a folder's time of
+    change has to tell of a file that came or went; only then each of theirs is looked at.
 
     Raises:
         Broken, Incomplete: It is not what the checkout needs.
@@ -131,8 +133,10 @@ def check(here: Path, extras: Sequence[str]) -> None:
     check_imports(here)
     if stamp.folders != times_of(venv, stamp.folders):
         check_files(stamp.distributions)
-        with contextlib.suppress(OSError):  # where nothing can be written, each file is looked for each time
+        with contextlib.suppress(OSError):  # where nothing can be written, each file is looked at each time
             save(venv, replace(stamp, folders=times_of(venv, folders_of(venv))))
+    else:
+        check_files(stamp.distributions, LARGE)
     if stamp.project != project_sum(here):
         raise Incomplete("pyproject.toml has changed")
     if missing := sorted({*extras} - {*stamp.extras}):
@@ -161,8 +165,10 @@ def check_imports(here: Path) -> None:
         raise Broken(f"it imports priot_hil.{package} from {found or 'nowhere'}")
 
 
-def check_files(names: Sequence[str]) -> None:
+def check_files(names: Sequence[str], largest: float = math.inf) -> None:
     """See that these distributions are installed, and that each file of those installed is there and has its size.
+
+    Those whose list of files has more than `largest` bytes are passed over.
 
     Raises:
         Broken: One is missing or cut short.
@@ -176,6 +182,8 @@ def check_files(names: Sequence[str]) -> None:
         raise Broken(f"{', '.join(sorted(missing))} is missing")
     for folder in folders:
         try:
+            if (folder / "RECORD").stat().st_size > largest:
+                continue
             with (folder / "RECORD").open(newline="", encoding="utf-8") as record:
                 sizes = {path: size for path, _, size in csv.reader(record)}
             cut = [path for path, size in sizes.items() if size and (packages / path).stat().st_size != int(size)]
@@ -191,13 +199,8 @@ def make(
     """Make the environment, or add what it lacks; from nothing where it is broken.
 
     Of several processes that call this at once, one does the work, and the others wait and find it done. If it is
-    interrupted, the stamp is missing, and the next call makes the environment from nothing.
-
-    Args:
-        here: The checkout.
-        extras: Wanted beside what the project needs; those that were asked for before stay.
-        create: Makes an empty environment.
-        install: Installs the checkout with extras into it, and keeps a file open meanwhile.
+    interrupted, the stamp is missing, and the next call makes the environment from nothing. Extras that were asked for
+    before stay. `create` makes an empty environment, in which `install` installs the checkout, with a file kept open.
 
     Raises:
         Refused: It cannot be made; the message says why and what to do.
@@ -238,7 +241,7 @@ def judge(here: Path) -> tuple[int, str]:
     if not (here / VENV).exists():
         return BROKEN, "there is none"
     try:
-        done = _own(here, "check", wanted_extras(here, os.environ.get("PRIOT_EXTRAS", "")))
+        done = _own(here, "check", wanted_extras(here))
     except OSError as error:
         return BROKEN, f"its Python does not start ({error.strerror})"
     if done.returncode == BAD_INPUT:
@@ -271,13 +274,12 @@ def pip_install(here: Path, extras: Sequence[str], lock: int) -> None:
     if done.returncode:
         raise Refused(
             "pip: expected it to install the project, got the message above; connect to a package index and try again. "
-            "If it names ziglang, the pinned compiler has no wheel for this platform: use Linux (x86-64, aarch64) or "
-            "macOS."
+            "If it names ziglang, the pinned compiler has no wheel for this platform: use Linux (x86-64, aarch64), macOS."
         )
 
 
 def remove(venv: Path) -> None:
-    """Remove an environment, or whatever lies in its place; of a link, the link alone."""
+    """Remove whatever lies in an environment's place; of a link, the link alone."""
     if venv.is_dir() and not venv.is_symlink():
         shutil.rmtree(venv)
     else:
@@ -348,7 +350,7 @@ def known_extras(here: Path) -> list[str]:
 
 
 def project_sum(here: Path) -> str:
-    """What pyproject.toml is, in short."""
+    """The SHA-256 of pyproject.toml."""
     return hashlib.sha256((here / "pyproject.toml").read_bytes()).hexdigest()
 
 

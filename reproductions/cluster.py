@@ -12,9 +12,8 @@ import dask
 from distributed import Client, Future, LocalCluster, Nanny, wait
 
 from priot_hil.harness.boards_on_ports import one_line
+from priot_hil.harness.interrupts import held_interrupts, interrupts_for_this_process_alone
 from priot_hil.reference.errors import InputError
-
-from .interrupts import held_interrupts, interrupts_for_this_process_alone
 
 POLL_SECONDS = 0.2
 COUNT_SECONDS = 1.0  # between two looks at who is there

@@ -8,6 +8,7 @@ from typing import Any
 from priot_hil.harness.files import write_aside
 from priot_hil.harness.output_kinds import PICTURE
 from priot_hil.harness.outputs import check_file
+from priot_hil.harness.paths import ROOT
 
 from .chain import linked
 from .curves import CURVES, Curve
@@ -24,7 +25,8 @@ def write_curves(records: Path, out: Path | None = None) -> Path:
 
     Args:
         records: The table's file, JSON Lines.
-        out: The picture; None for the same name with ``-curves.svg``.
+        out: The picture; None for the same name with ``-curves.svg``, or for that in `results` where the table is a
+            published one, whose picture `publish` makes.
 
     Returns:
         The picture's path.
@@ -32,7 +34,10 @@ def write_curves(records: Path, out: Path | None = None) -> Path:
     Raises:
         InputError: The file is no table, or the picture cannot be written.
     """
-    out = check_file(records.with_name(f"{records.stem}-curves.svg") if out is None else out, PICTURE)
+    if out is None:
+        folder = Path("results") if records.resolve().is_relative_to(ROOT / "docs") else records.parent
+        out = folder / f"{records.stem}-curves.svg"
+    check_file(out, PICTURE)
     table = read_table(records)
     write_aside(out, svg(table))
     return out

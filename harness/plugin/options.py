@@ -87,7 +87,9 @@ def check_options(config: pytest.Config) -> None:
     if profile := config.getoption("--hypothesis-profile", None):
         _check_profile(profile)
     if not worker_input(config):
-        check_folder(Place("a folder").read("--failures", config.getoption("--failures")))
+        folder = Place("a folder").read("--failures", config.getoption("--failures"))
+        if folder != FOLDER:  # that one nobody has asked for: a failure that cannot be kept there says so
+            check_folder(folder)
         if (matrix := config.getoption("--matrix")) is not None:
             check_file(Place("a file").read("--matrix", matrix), MATRIX)
 

@@ -54,9 +54,14 @@ def test_statuses_and_interruptions() -> None:
     assert ended(0) is None
     for status in (1, 2):
         assert (ended(status) or Exit()).code == status
-    end = ended(KeyboardInterrupt())
-    assert end is not None
-    assert (end.code, end.message) == (130, "error: interrupted; give the same command again to go on.")
+    wrapped = RuntimeError("Error calling __set_name__")
+    wrapped.__cause__ = KeyboardInterrupt()
+    for interrupt in (KeyboardInterrupt(), wrapped):
+        end = ended(interrupt)
+        assert end is not None
+        assert (end.code, end.message) == (130, "error: interrupted; give the same command again to go on.")
+    with pytest.raises(RuntimeError, match="a bug"):
+        ended(RuntimeError("a bug"))
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])

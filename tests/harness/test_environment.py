@@ -145,8 +145,12 @@ def test_whatever_is_lost(small: Small, tmp_path: Path) -> None:
     for harm, path in harms:
         if harm is cut and (path.is_symlink() or path.name == "pyvenv.cfg"):
             continue  # a link has no half, and of that file the first line is what counts
+        times = path.parent.stat()
         harm(path)
-        os.utime(path.parent, ns=(0, 0))
+        if harm is remove:  # within the same tick of a coarse clock a folder's time would stay
+            os.utime(path.parent, ns=(0, 0))
+        else:  # in place, which changes no folder
+            os.utime(path.parent, ns=(times.st_atime_ns, times.st_mtime_ns))
         assert small.judge() == BROKEN, (harm, path)
         shutil.rmtree(small.venv, ignore_errors=True)
         shutil.copytree(whole, small.venv, symlinks=True)
@@ -233,7 +237,7 @@ def environment_with(small: Small, extras: str) -> None:
     """`PRIOT_EXTRAS=... ./run`."""
     os.environ["PRIOT_EXTRAS"] = extras
     try:
-        small.make(*environment.wanted_extras(small.here, extras))
+        small.make(*environment.wanted_extras(small.here))
     finally:
         del os.environ["PRIOT_EXTRAS"]
 
@@ -324,6 +328,17 @@ def test_what_cannot_be_written(small: Small) -> None:
     (small.here / environment.LOCK).mkdir()
     with pytest.raises(Refused, match=r"\.venv: expected a folder that can be written and has room, got "):
         small.make()
+
+
+def test_cdpath_leads_to_no_other_checkout(small: Small, tmp_path: Path) -> None:
+    """As where a folder of that name is below one of a user's own."""
+    small.make()
+    other = tmp_path / "elsewhere" / small.here.name
+    other.mkdir(parents=True)
+    command = [f"{small.here.name}/run", "pwd"]
+    variables = os.environ | {"CDPATH": str(other.parent)}
+    found = subprocess.run(command, cwd=tmp_path, env=variables, capture_output=True, text=True, check=False)
+    assert (found.returncode, found.stdout) == (0, f"{small.here}\n")
 
 
 @pytest.mark.parametrize(

@@ -53,3 +53,17 @@ def test_a_file_of_another_kind_is_refused(form: str, refusal: str, tmp_path: Pa
     path.write_text("no firmware\n")
     with pytest.raises((InputError, LinkLost), match=refusal):
         open_engine(f"{form}:{path}")
+
+
+@pytest.mark.parametrize("form", ["library", "process", "image"])
+def test_a_name_without_a_folder_is_the_file_here(form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not one that the system would look for."""
+    source = built(form)
+    assert source is not None
+    (tmp_path / "mine").symlink_to(source)
+    monkeypatch.chdir(tmp_path)
+    for path in ("mine", "./mine"):
+        engine = open_engine(f"{form}:{path}")
+        assert isinstance(engine, DeviceEngine)
+        assert engine.name == f"{form}:mine"
+        engine.close()

@@ -224,3 +224,14 @@ def test_the_default_is_the_emulator(pytester: pytest.Pytester) -> None:
     result = pytester.runpytest("--help")
     help_text = " ".join(result.stdout.str().split())
     assert f"devices to hold against the reference: {known_names()} (default: emulator)" in help_text
+
+
+def test_a_folder_for_failures_that_cannot_be_written_ends_nothing(pytester: pytest.Pytester) -> None:
+    """As in a checkout that is read-only; one that was asked for is refused before the first test."""
+    pytester.makepyfile("def test_passes():\n    pass\n")
+    (pytester.path / "failures").touch()
+    assert pytester.runpytest("-p", "no:cacheprovider").ret == 0
+    (pytester.path / "mine").touch()
+    result = pytester.runpytest_subprocess("-p", "no:cacheprovider", "--failures=mine")
+    assert result.ret == 2
+    result.stderr.fnmatch_lines(["error: mine: expected a folder*"])

@@ -1,6 +1,7 @@
 """Training curves: their points by hand, and the picture's bytes."""
 
 from dataclasses import replace
+from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
@@ -94,3 +95,13 @@ def test_the_axes_show_what_can_be(table):
         top = min(reached, 100) if curve.unit == "%" else reached
         assert -0.05 * top < low < 0
         assert top < high < 1.1 * top
+
+
+def test_the_picture_lies_beside_its_table_but_for_published_ones(table, tmp_path, monkeypatch):
+    """Those are for `publish` to make."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(plot, "ROOT", tmp_path / "checkout")
+    monkeypatch.setattr(plot, "read_table", lambda _: table)
+    for folder, expected in (("mine", tmp_path / "mine"), ("checkout/docs/results", Path("results"))):
+        assert plot.write_curves(tmp_path / folder / "a.jsonl") == expected / "a-curves.svg"
+    assert not (tmp_path / "checkout").exists()

@@ -1,4 +1,4 @@
-"""Ctrl-C where Dask is at work: for this process alone, and between its calls."""
+"""Ctrl-C where pools of processes are at work: for this process alone, and between their calls."""
 
 import multiprocessing.resource_tracker
 import signal
@@ -27,7 +27,8 @@ def held_interrupts() -> Iterator[Callable[[], None]]:
     """Ctrl-C in this block is held until it is asked for, or until the block ends; a second one is not held.
 
     An interrupt in the middle of one of Dask's calls makes Dask cancel what it waits for. If it has not begun to wait
-    yet, there is nothing to cancel, and it prints a traceback about that.
+    yet, there is nothing to cancel, and it prints a traceback about that. In the middle of an executor's call it may
+    leave the executor waiting for ever.
 
     Yields:
         Asks for it: raises KeyboardInterrupt if there was one.

@@ -6,8 +6,8 @@ from unittest.mock import Mock
 
 import pytest
 
+from priot_hil.harness.interrupts import held_interrupts
 from priot_hil.reproductions import cluster
-from priot_hil.reproductions.interrupts import held_interrupts
 
 
 def press_ctrl_c():
