@@ -274,7 +274,7 @@ def pip_install(here: Path, extras: Sequence[str], lock: int) -> None:
     if done.returncode:
         raise Refused(
             "pip: expected it to install the project, got the message above; connect to a package index and try again. "
-            "If it names ziglang, the pinned compiler has no wheel for this platform: use Linux (x86-64, aarch64), macOS."
+            "If it names ziglang, the pinned compiler has no wheel here: use Linux on x86-64 or aarch64, or macOS."
         )
 
 

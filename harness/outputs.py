@@ -10,6 +10,8 @@ from pathlib import Path
 
 from priot_hil.reference.errors import InputError
 
+from .paths import ROOT
+
 ELSEWHERE = "choose another name"
 
 
@@ -60,8 +62,9 @@ def check_file(path: Path, kind: FileKind) -> Path:
         The path.
 
     Raises:
-        InputError: It is a folder or a device, a file of another kind, or cannot be written.
+        InputError: It is a folder or a device, a file of another kind or below `docs`, or cannot be written.
     """
+    _refuse_published(path)
     try:
         if path.is_dir():
             raise _refusal(path, kind, "a folder", "name a file in it")
@@ -87,8 +90,9 @@ def check_folder(path: Path) -> Path:
         The path.
 
     Raises:
-        InputError: It is a file, or nothing can be written there.
+        InputError: It is a file, or below `docs`, or nothing can be written there.
     """
+    _refuse_published(path)
     do = "choose a folder that can be written and has room"
     try:
         if path.exists() and not path.is_dir():
@@ -130,6 +134,13 @@ def keep_aside(path: Path) -> Path:
         path.unlink()
         return aside
     raise AssertionError("numbers do not end")
+
+
+def _refuse_published(path: Path) -> None:
+    """What is published is for `publish` to write, which takes it over from elsewhere."""
+    if path.resolve().is_relative_to(ROOT / "docs"):
+        do = "choose another place, and give the result to `invoke publish`"
+        raise InputError.about(f"{path}", expected="a place outside of docs/", got="one in it", do=do)
 
 
 def _try(path: Path) -> None:

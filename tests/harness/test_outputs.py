@@ -17,6 +17,7 @@ from priot_hil.harness.outputs import (
     keep_aside,
     set_aside,
 )
+from priot_hil.harness.paths import ROOT
 from priot_hil.reference.errors import InputError
 
 KIND = beginning("a list of birds", "# Birds\n")
@@ -147,3 +148,13 @@ def test_kept_aside_without_hard_links(tmp_path: Path, monkeypatch: pytest.Monke
         "birds-earlier-1": "one",
         "birds-earlier-2": "two",
     }
+
+
+@pytest.mark.parametrize("name", ["docs/results/classes.md", "docs/results/new.md", "docs", "docs/a/b/c.json"])
+def test_what_is_published_is_left_to_publish(name: str) -> None:
+    """A file or folder there, whether it is there yet or not, by whatever way it is named."""
+    anything = FileKind("anything", lambda text: True)
+    for path in (ROOT / name, ROOT / "tests" / ".." / name):
+        for check in (lambda path: check_file(path, anything), check_folder):
+            with pytest.raises(InputError, match=r"expected a place outside of docs/, got one in it; choose another"):
+                check(path)
