@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 TABLE = Path("results") / "classes.md"
 MISSED = 1
-BATCH = 250
+BATCH = 100
 WEIGHTS = {"Single stages": 1.0, "Extreme stages": 3.0, "Runs": 6.0}  # what a case takes beside a single stage
 
 
