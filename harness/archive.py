@@ -2,7 +2,7 @@
 
 `zipfile` believes each part of an archive by itself, so that one flipped bit can make a member vanish, and on damaged
 bytes it and NumPy raise a dozen exceptions. Here every byte has its place: members from the first byte on without a
-gap, then the directory with the same members in the same order, then its end and nothing behind it. That is what
+gap, then the directory with the same members in the same order, then its end and nothing after it. That is what
 `pack`, `numpy.savez` and `numpy.savez_compressed` write.
 """
 

@@ -143,7 +143,7 @@ class Bisection:
         return None
 
     def _both_after(self, visits: Order) -> list[tuple[int, int]]:
-        """What the believed engine and the other have right in some steps, and the CRC of the state behind them."""
+        """What the believed engine and the other have right in some steps, and the CRC of the state after them."""
         return [(either.train_epoch(visits).correct, either.state_crc()) for either in (self.believed, self.engine)]
 
     def _in_the_test(self, epoch: int) -> Found | None:

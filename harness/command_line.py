@@ -120,7 +120,7 @@ def command(function: Callable[..., int | None]) -> Command:
 
 
 def declared(function: Callable[..., Any]) -> Iterator[tuple[str, Declared]]:
-    """What each parameter of a function behind the first says that it takes; see `Command`."""
+    """What each parameter after a function's first says that it takes; see `Command`."""
     hints = get_type_hints(function, include_extras=True)
     for name, parameter in list(inspect.signature(function).parameters.items())[1:]:
         plain, *said = get_args(hints[name]) if get_origin(hints[name]) is Annotated else (hints[name],)

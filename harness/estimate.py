@@ -33,7 +33,7 @@ class Part:
         self.done = min(self.kept, self.units)
 
     def size(self, units: float) -> float:
-        """What so many units from the first on take, in units behind the first."""
+        """What the first so many units take, in units that come after the first."""
         return units - (1 - self.first) * min(units, 1.0)
 
     @property

@@ -198,7 +198,7 @@ def _terminal(descriptor: int) -> str | None:
 
 
 def _number(error: BaseException) -> int | None:
-    """The system's number of an error, or of the one behind it: pyserial keeps that of some in its text only."""
+    """The system's number of an error, or of the one that caused it: pyserial keeps that of some in its text only."""
     for each in _chain(error):
         number = each.args[0] if each.args else None  # termios has an error of its own, without a name for it
         if isinstance(number, int) and number in errno.errorcode:
